@@ -1,0 +1,363 @@
+//! What happens to an account. Each act runs in its caller's transaction; passwords come hashed already.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::store::{self, Link, NewAccount, NewLink, Purpose};
+use super::{Account, Credentials, PersonName, Role, Session};
+use crate::audit::{self, Actor, Event};
+use crate::clock::Timestamp;
+use crate::db::{Conn, Fault, Tx};
+use crate::ids::{AccountId, SessionId, SiteId};
+use crate::mail::{self, AccountExists, Confirm, Desk, EmailAddress, PasswordChanged, Recipient, Reset};
+use crate::secret::{self, Keyring};
+
+/// How long a mailed link may be followed, in hours.
+pub const LINK_HOURS: u64 = 48;
+/// How long a password link may be followed, in hours.
+const RESET_HOURS: u64 = 2;
+/// A session ends after this long without use.
+const IDLE: Duration = Duration::from_secs(7 * 86_400);
+
+/// Why a link leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Unknown, used or too old: which of these is nobody's business.
+    #[error("this link does not work any more")]
+    Dead,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Somebody who registers.
+#[derive(Clone)]
+pub struct SignUp {
+    pub email: EmailAddress,
+    pub name: PersonName,
+    pub language: String,
+    pub password_hash: String,
+}
+
+fn link_hash(ring: &Keyring, token: &str) -> [u8; 32] {
+    ring.hash(secret::Purpose::Link, &[token.as_bytes()])
+}
+
+fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 3600)
+}
+
+/// The account that registers with this address: a new one, or one that nobody has confirmed yet. `None`: the address
+/// has an account already, whose owner is told by mail, and the one who asked is told nothing.
+///
+/// # Errors
+/// When it can't be written.
+pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result<Option<AccountId>, Fault> {
+    let key = new.email.key();
+    if let Some(known) = store::by_email(tx.conn(), &key)? {
+        if known.confirmed_at.is_none() {
+            return Ok(Some(known.id));
+        }
+        if let Some(to) = known.recipient() {
+            let letter = AccountExists {
+                hub: desk.hub(),
+                name: known.name.clone(),
+                link_login: desk.link("/login"),
+                link_reset: desk.link("/password/forgot"),
+            };
+            mail::post(tx, now, &to, &letter, None)?;
+        }
+        return Ok(None);
+    }
+    let id = AccountId::new(now);
+    let account =
+        NewAccount { id, email: new.email.as_str(), email_key: &key, name: new.name.as_str(), language: &new.language, role: None, now };
+    store::insert(tx.conn(), &account)?;
+    audit::note(tx, now, Actor::Account(id), Event::AccountCreated, id, None)?;
+    Ok(Some(id))
+}
+
+/// Mails the link that confirms a sign-up and the site that came with it. The chosen password waits with the link.
+///
+/// # Errors
+/// When it can't be written.
+#[allow(clippy::too_many_arguments, reason = "one letter, with all that it names")]
+pub fn mail_confirmation(
+    tx: &mut Tx,
+    desk: &Desk,
+    ring: &Keyring,
+    now: Timestamp,
+    account: AccountId,
+    new: &SignUp,
+    site: (SiteId, &str, &str),
+) -> Result<(), Fault> {
+    let to = Recipient { account: Some(account), site: Some(site.0), address: new.email.clone(), name: new.name.as_str().to_owned() };
+    mail_confirm_link(tx, desk, ring, now, &to, Some(&new.password_hash), site)
+}
+
+fn mail_confirm_link(
+    tx: &mut Tx,
+    desk: &Desk,
+    ring: &Keyring,
+    now: Timestamp,
+    to: &Recipient,
+    password_hash: Option<&str>,
+    (site, site_name, site_url): (SiteId, &str, &str),
+) -> Result<(), Fault> {
+    let Some(account) = to.account else { return Ok(()) };
+    let token = secret::random_text();
+    let token_hash = link_hash(ring, token.expose_secret());
+    let expires_at = now + hours(LINK_HOURS);
+    let link = NewLink { account, purpose: Purpose::Confirm, site: Some(site), password_hash, token_hash: &token_hash, now, expires_at };
+    store::insert_link(tx.conn(), &link)?;
+    let letter = Confirm {
+        hub: desk.hub(),
+        name: to.name.clone(),
+        site_name: site_name.to_owned(),
+        site_url: site_url.to_owned(),
+        link: desk.secret_link("/register/confirm"),
+        hours: LINK_HOURS,
+    };
+    mail::post(tx, now, to, &letter, Some(&token))?;
+    Ok(())
+}
+
+/// What a confirm link confirmed.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmed {
+    pub account: AccountId,
+    pub site: Option<SiteId>,
+}
+
+/// Follows a confirm link: the address is the person's, and the password chosen with this link is the account's.
+///
+/// # Errors
+/// [`LinkError::Dead`] when it was followed before or is too old.
+pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str) -> Result<Confirmed, LinkError> {
+    let link = follow(tx, ring, now, token, &[Purpose::Confirm])?;
+    let account = store::find(tx.conn(), link.account_id)?.ok_or(LinkError::Dead)?;
+    if account.confirmed_at.is_none() {
+        if let Some(hash) = &link.password_hash {
+            store::set_password(tx.conn(), account.id, hash)?;
+        }
+        store::set_confirmed(tx.conn(), account.id, now)?;
+        audit::note(tx, now, Actor::Account(account.id), Event::AccountConfirmed, account.id, None)?;
+    }
+    Ok(Confirmed { account: account.id, site: link.site_id })
+}
+
+fn follow(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str, purposes: &[Purpose]) -> Result<Link, LinkError> {
+    let link = store::open_link(tx.conn(), &link_hash(ring, token), now)?
+        .filter(|link| purposes.contains(&link.purpose))
+        .ok_or(LinkError::Dead)?;
+    if !store::use_link(tx.conn(), link.id, now)? {
+        return Err(LinkError::Dead);
+    }
+    Ok(link)
+}
+
+/// Mails whoever has this address what helps: a link for a new password, or the confirm link again. Says nothing to
+/// the one who asked.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forgot(
+    tx: &mut Tx,
+    desk: &Desk,
+    ring: &Keyring,
+    now: Timestamp,
+    email: &EmailAddress,
+    site_of: impl Fn(&mut Conn, SiteId) -> Result<Option<(String, String)>, Fault>,
+) -> Result<(), Fault> {
+    let Some(account) = store::by_email(tx.conn(), &email.key())? else { return Ok(()) };
+    let Some(mut to) = account.recipient() else { return Ok(()) };
+    if account.confirmed_at.is_some() {
+        return mail_reset_link(tx, desk, ring, now, &to);
+    }
+    let Some(last) = store::last_confirm_link(tx.conn(), account.id)? else { return Ok(()) };
+    let Some(site) = last.site_id else { return Ok(()) };
+    let Some((name, url)) = site_of(tx.conn(), site)? else { return Ok(()) };
+    to.site = Some(site);
+    mail_confirm_link(tx, desk, ring, now, &to, last.password_hash.as_deref(), (site, &name, &url))
+}
+
+fn mail_reset_link(tx: &mut Tx, desk: &Desk, ring: &Keyring, now: Timestamp, to: &Recipient) -> Result<(), Fault> {
+    let Some(account) = to.account else { return Ok(()) };
+    let token = new_password_link(tx, ring, now, account, Purpose::Reset, hours(RESET_HOURS))?;
+    let letter = Reset { hub: desk.hub(), name: to.name.clone(), link: desk.secret_link("/password/reset"), hours: RESET_HOURS };
+    mail::post(tx, now, to, &letter, Some(&token))?;
+    Ok(())
+}
+
+fn new_password_link(
+    tx: &mut Tx,
+    ring: &Keyring,
+    now: Timestamp,
+    account: AccountId,
+    purpose: Purpose,
+    lasts: Duration,
+) -> Result<SecretString, Fault> {
+    let token = secret::random_text();
+    let token_hash = link_hash(ring, token.expose_secret());
+    let link = NewLink { account, purpose, site: None, password_hash: None, token_hash: &token_hash, now, expires_at: now + lasts };
+    store::insert_link(tx.conn(), &link)?;
+    Ok(token)
+}
+
+/// Sets a password by a mailed link. All sessions end: whoever had the old one is out.
+///
+/// # Errors
+/// [`LinkError::Dead`] when the link was used before or is too old.
+pub fn reset_password(
+    tx: &mut Tx,
+    desk: &Desk,
+    ring: &Keyring,
+    now: Timestamp,
+    token: &str,
+    password_hash: &str,
+) -> Result<AccountId, LinkError> {
+    let link = follow(tx, ring, now, token, &[Purpose::Reset, Purpose::Welcome])?;
+    store::end_links(tx.conn(), link.account_id, now)?;
+    store::set_confirmed(tx.conn(), link.account_id, now)?;
+    set_password(tx, desk, now, link.account_id, password_hash, None)?;
+    Ok(link.account_id)
+}
+
+/// Changes the password of somebody who is logged in and has proved to know the old one. Other sessions end.
+///
+/// # Errors
+/// When it can't be written.
+pub fn change_password(
+    tx: &mut Tx,
+    desk: &Desk,
+    now: Timestamp,
+    account: AccountId,
+    password_hash: &str,
+    kept: SessionId,
+) -> Result<(), Fault> {
+    set_password(tx, desk, now, account, password_hash, Some(kept))
+}
+
+fn set_password(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, hash: &str, kept: Option<SessionId>) -> Result<(), Fault> {
+    store::set_password(tx.conn(), account, hash)?;
+    store::end_other_sessions(tx.conn(), account, kept)?;
+    audit::note(tx, now, Actor::Account(account), Event::PasswordSet, account, None)?;
+    if let Some(to) = store::find(tx.conn(), account)?.and_then(|a| a.recipient()) {
+        let letter = PasswordChanged { hub: desk.hub(), name: to.name.clone(), link_reset: desk.link("/password/forgot") };
+        mail::post(tx, now, &to, &letter, None)?;
+    }
+    Ok(())
+}
+
+/// Changes what a person is called.
+///
+/// # Errors
+/// When it can't be written.
+pub fn change_name(tx: &mut Tx, account: AccountId, name: &PersonName) -> Result<(), Fault> {
+    store::set_name(tx.conn(), account, name.as_str())
+}
+
+/// The account and password hash behind an address, for a login. `None`: nobody, or nobody who has confirmed.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn log_in(conn: &mut Conn, email: &str) -> Result<Option<Credentials>, Fault> {
+    store::credentials(conn, &email.trim().to_lowercase())
+}
+
+/// What a password is checked against when somebody who is logged in wants to change it.
+impl Credentials {
+    /// # Errors
+    /// When the database does not answer.
+    pub fn of(conn: &mut Conn, account: AccountId) -> Result<Option<Self>, Fault> {
+        store::credentials_of(conn, account)
+    }
+}
+
+/// Where somebody logs in from.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub address: String,
+    pub agent: String,
+}
+
+/// Begins a session, and gives the token for its cookie: shown once, kept as a hash.
+///
+/// # Errors
+/// When it can't be written.
+pub fn begin_session(tx: &mut Tx, ring: &Keyring, now: Timestamp, account: AccountId, from: &SignIn) -> Result<SecretString, Fault> {
+    let token = secret::random_text();
+    let session = Session {
+        id: SessionId::new(now),
+        account_id: account,
+        created_at: now,
+        seen_at: now,
+        expires_at: Session::lasts_until(now),
+        address: from.address.clone(),
+        agent: from.agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+    };
+    store::insert_session(tx.conn(), &session, &Session::token_hash(ring, token.expose_secret()))?;
+    Ok(token)
+}
+
+impl Session {
+    /// What a session's token is kept as.
+    pub fn token_hash(ring: &Keyring, token: &str) -> [u8; 32] {
+        ring.hash(secret::Purpose::Session, &[token.as_bytes()])
+    }
+
+    /// Until when a session lasts that is used at `now`.
+    pub fn lasts_until(now: Timestamp) -> Timestamp {
+        now + IDLE
+    }
+}
+
+/// Makes somebody a member of the hub team, and gives the token of the link by which a password is set.
+///
+/// # Errors
+/// When it can't be written.
+pub fn invite_staff(
+    tx: &mut Tx,
+    ring: &Keyring,
+    now: Timestamp,
+    by: Actor,
+    email: &EmailAddress,
+    role: Role,
+) -> Result<(Account, SecretString), Fault> {
+    let key = email.key();
+    let known = store::by_email(tx.conn(), &key)?;
+    let id = known.as_ref().map_or_else(|| AccountId::new(now), |account| account.id);
+    match known {
+        Some(_) => store::set_role(tx.conn(), id, role)?,
+        None => {
+            let name = email.as_str().split('@').next().unwrap_or_default();
+            let account = NewAccount { id, email: email.as_str(), email_key: &key, name, language: "en", role: Some(role), now };
+            store::insert(tx.conn(), &account)?;
+        }
+    }
+    audit::note(tx, now, by, Event::StaffAdded, id, Some(role.as_str()))?;
+    let token = new_password_link(tx, ring, now, id, Purpose::Welcome, hours(LINK_HOURS))?;
+    let account = store::find(tx.conn(), id)?.ok_or_else(|| Fault::Unreadable("the account just written".into()))?;
+    Ok((account, token))
+}
+
+/// The account with this address, or a new one that is confirmed but has no password: its owner sets one by the link
+/// under "Forgot your password?".
+///
+/// # Errors
+/// When it can't be written.
+pub fn account_for(tx: &mut Tx, now: Timestamp, email: &EmailAddress) -> Result<AccountId, Fault> {
+    let key = email.key();
+    let id = match store::by_email(tx.conn(), &key)? {
+        Some(known) => known.id,
+        None => {
+            let id = AccountId::new(now);
+            let name = email.as_str().split('@').next().unwrap_or_default();
+            store::insert(tx.conn(), &NewAccount { id, email: email.as_str(), email_key: &key, name, language: "en", role: None, now })?;
+            audit::note(tx, now, Actor::Operator, Event::AccountCreated, id, None)?;
+            id
+        }
+    };
+    store::set_confirmed(tx.conn(), id, now)?;
+    Ok(id)
+}

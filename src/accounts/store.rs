@@ -1,0 +1,232 @@
+use diesel::prelude::*;
+
+use super::{Account, Credentials, Role, Session};
+use crate::clock::Timestamp;
+use crate::db::schema::{accounts, links, sessions};
+use crate::db::types::text_enum;
+use crate::db::{Conn, Fault};
+use crate::ids::{AccountId, LinkId, SessionId, SiteId};
+
+text_enum! {
+    /// What following a link does.
+    pub(super) enum Purpose {
+        Confirm => "confirm",
+        Reset => "reset",
+        Welcome => "welcome",
+    }
+}
+
+/// An account by its id.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn find(conn: &mut Conn, id: AccountId) -> Result<Option<Account>, Fault> {
+    Ok(accounts::table.find(id).select(Account::as_select()).first(conn).optional()?)
+}
+
+pub(super) fn by_email(conn: &mut Conn, key: &str) -> Result<Option<Account>, Fault> {
+    Ok(accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn).optional()?)
+}
+
+pub(super) fn credentials(conn: &mut Conn, key: &str) -> Result<Option<Credentials>, Fault> {
+    let of_key = accounts::table.filter(accounts::email_key.eq(key).and(accounts::confirmed_at.is_not_null()));
+    Ok(of_key.select(Credentials::as_select()).first(conn).optional()?)
+}
+
+pub(super) fn credentials_of(conn: &mut Conn, id: AccountId) -> Result<Option<Credentials>, Fault> {
+    Ok(accounts::table.find(id).select(Credentials::as_select()).first(conn).optional()?)
+}
+
+pub(super) struct NewAccount<'a> {
+    pub id: AccountId,
+    pub email: &'a str,
+    pub email_key: &'a str,
+    pub name: &'a str,
+    pub language: &'a str,
+    pub role: Option<Role>,
+    pub now: Timestamp,
+}
+
+pub(super) fn insert(conn: &mut Conn, new: &NewAccount) -> Result<(), Fault> {
+    diesel::insert_into(accounts::table)
+        .values((
+            accounts::id.eq(new.id),
+            accounts::email.eq(new.email),
+            accounts::email_key.eq(new.email_key),
+            accounts::name.eq(new.name),
+            accounts::language.eq(new.language),
+            accounts::role.eq(new.role),
+            accounts::created_at.eq(new.now),
+            accounts::revision.eq(1),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_password(conn: &mut Conn, id: AccountId, hash: &str) -> Result<(), Fault> {
+    let changed = (accounts::password_hash.eq(hash), accounts::revision.eq(accounts::revision + 1));
+    diesel::update(accounts::table.find(id)).set(changed).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_confirmed(conn: &mut Conn, id: AccountId, now: Timestamp) -> Result<(), Fault> {
+    let unconfirmed = accounts::table.find(id).filter(accounts::confirmed_at.is_null());
+    diesel::update(unconfirmed).set((accounts::confirmed_at.eq(now), accounts::revision.eq(accounts::revision + 1))).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_name(conn: &mut Conn, id: AccountId, name: &str) -> Result<(), Fault> {
+    let changed = (accounts::name.eq(name), accounts::revision.eq(accounts::revision + 1));
+    diesel::update(accounts::table.find(id)).set(changed).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn set_role(conn: &mut Conn, id: AccountId, role: Role) -> Result<(), Fault> {
+    let changed = (accounts::role.eq(role), accounts::revision.eq(accounts::revision + 1));
+    diesel::update(accounts::table.find(id)).set(changed).execute(conn)?;
+    Ok(())
+}
+
+pub(super) struct NewLink<'a> {
+    pub account: AccountId,
+    pub purpose: Purpose,
+    pub site: Option<SiteId>,
+    pub password_hash: Option<&'a str>,
+    pub token_hash: &'a [u8],
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+pub(super) fn insert_link(conn: &mut Conn, new: &NewLink) -> Result<(), Fault> {
+    diesel::insert_into(links::table)
+        .values((
+            links::id.eq(LinkId::new(new.now)),
+            links::account_id.eq(new.account),
+            links::purpose.eq(new.purpose),
+            links::site_id.eq(new.site),
+            links::password_hash.eq(new.password_hash),
+            links::token_hash.eq(new.token_hash),
+            links::created_at.eq(new.now),
+            links::expires_at.eq(new.expires_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = links)]
+pub(super) struct Link {
+    pub id: LinkId,
+    pub account_id: AccountId,
+    pub purpose: Purpose,
+    pub site_id: Option<SiteId>,
+    pub password_hash: Option<String>,
+}
+
+/// A link that may still be followed.
+pub(super) fn open_link(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<Option<Link>, Fault> {
+    let open = links::table.filter(links::token_hash.eq(token_hash)).filter(links::used_at.is_null().and(links::expires_at.gt(now)));
+    Ok(open.select(Link::as_select()).first(conn).optional()?)
+}
+
+/// Uses a link up. `false`: somebody was faster.
+pub(super) fn use_link(conn: &mut Conn, id: LinkId, now: Timestamp) -> Result<bool, Fault> {
+    let unused = links::table.find(id).filter(links::used_at.is_null());
+    Ok(diesel::update(unused).set((links::used_at.eq(now), links::password_hash.eq(None::<String>))).execute(conn)? == 1)
+}
+
+/// The newest confirm link of an account, used or not: what a new one is made after.
+pub(super) fn last_confirm_link(conn: &mut Conn, account: AccountId) -> Result<Option<Link>, Fault> {
+    let of_account = links::table.filter(links::account_id.eq(account).and(links::purpose.eq(Purpose::Confirm)));
+    Ok(of_account.order(links::id.desc()).select(Link::as_select()).first(conn).optional()?)
+}
+
+/// Ends the other open password links of an account, once one was used.
+pub(super) fn end_links(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+    let open = links::table.filter(links::account_id.eq(account).and(links::used_at.is_null()));
+    diesel::update(open.filter(links::purpose.ne(Purpose::Confirm))).set(links::used_at.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+pub(super) fn insert_session(conn: &mut Conn, session: &Session, token_hash: &[u8]) -> Result<(), Fault> {
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(session.id),
+            sessions::account_id.eq(session.account_id),
+            sessions::token_hash.eq(token_hash),
+            sessions::created_at.eq(session.created_at),
+            sessions::seen_at.eq(session.seen_at),
+            sessions::expires_at.eq(session.expires_at),
+            sessions::address.eq(&session.address),
+            sessions::agent.eq(&session.agent),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The session with this token's hash and its account, while it lasts.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn session(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<Option<(Session, Account)>, Fault> {
+    let open = sessions::table.inner_join(accounts::table).filter(sessions::token_hash.eq(token_hash).and(sessions::expires_at.gt(now)));
+    Ok(open.select((Session::as_select(), Account::as_select())).first(conn).optional()?)
+}
+
+/// Notes that a session is in use.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn touch_session(conn: &mut Conn, id: SessionId, now: Timestamp, expires_at: Timestamp) -> Result<(), Fault> {
+    diesel::update(sessions::table.find(id)).set((sessions::seen_at.eq(now), sessions::expires_at.eq(expires_at))).execute(conn)?;
+    Ok(())
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn end_session(conn: &mut Conn, id: SessionId) -> Result<(), Fault> {
+    diesel::delete(sessions::table.find(id)).execute(conn)?;
+    Ok(())
+}
+
+/// Ends a session if it is this account's. `false`: it has no such session.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn end_session_of(conn: &mut Conn, account: AccountId, id: SessionId) -> Result<bool, Fault> {
+    Ok(diesel::delete(sessions::table.find(id).filter(sessions::account_id.eq(account))).execute(conn)? == 1)
+}
+
+/// Ends all sessions of an account but `kept`.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn end_other_sessions(conn: &mut Conn, account: AccountId, kept: Option<SessionId>) -> Result<(), Fault> {
+    let of_account = sessions::table.filter(sessions::account_id.eq(account));
+    match kept {
+        Some(kept) => diesel::delete(of_account.filter(sessions::id.ne(kept))).execute(conn)?,
+        None => diesel::delete(of_account).execute(conn)?,
+    };
+    Ok(())
+}
+
+/// The open sessions of an account, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn sessions_of(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<Vec<Session>, Fault> {
+    let open = sessions::table.filter(sessions::account_id.eq(account).and(sessions::expires_at.gt(now)));
+    Ok(open.order(sessions::id.desc()).limit(100).select(Session::as_select()).load(conn)?)
+}
+
+/// Drops sessions and links that have run out.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    let sessions = diesel::delete(sessions::table.filter(sessions::expires_at.lt(now))).execute(conn)?;
+    let old = now - std::time::Duration::from_secs(30 * 86_400);
+    Ok(sessions + diesel::delete(links::table.filter(links::expires_at.lt(old))).execute(conn)?)
+}

@@ -1,0 +1,263 @@
+//! Builds a running hub from settings and a clock, for `main` and for tests alike; starts the jobs; drains.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+use anyhow::Context;
+use secrecy::SecretString;
+
+use crate::accounts::{self, Passwords};
+use crate::clock::Clock;
+use crate::db::{ChangeLog, Db, Fault, secret as stored_secret};
+use crate::devices::Lookup;
+use crate::gateways::{Airnotifier, Backends, Connections, Gateways};
+use crate::hub::{Doors, Hub};
+use crate::jobs::Jobs;
+use crate::keys::{Grants, Table};
+use crate::limits::Rate;
+use crate::mail::{Desk, Outbox};
+use crate::proof::Prober;
+use crate::push::{self, Counts, Hall};
+use crate::routes;
+use crate::secret::Keyring;
+use crate::settings::{ClaimedPush, Profile, Settings};
+use crate::web::{Assets, Proxies};
+
+/// How many devices are kept in memory: some 200 bytes each.
+const CACHED_DEVICES: usize = 200_000;
+/// How long requests that have begun may take once the hub is told to stop.
+const DRAIN_SECONDS: u64 = 15;
+
+/// Opens the database and brings it up to date where that may be done without asking.
+///
+/// # Errors
+/// When it can't be reached, or waits for `belfry migrate`.
+pub fn open_database(settings: &Settings, migrate: bool) -> anyhow::Result<Db> {
+    let db = Db::open(&settings.database).context("database")?;
+    if migrate || matches!(settings.database, crate::db::Address::Sqlite(_)) {
+        for name in db.migrate().context("database")? {
+            tracing::info!(migration = name, "the database was brought up to date");
+        }
+    } else if db.needs_migration().context("database")? {
+        anyhow::bail!("the database is older than this program: run `belfry migrate`, or start with --migrate");
+    }
+    Ok(db)
+}
+
+/// The keys derived from the master secret: the configured one, or in the local profile one kept in the database.
+///
+/// # Errors
+/// When the database was made with another secret: every key and token in it would be worthless.
+pub async fn keyring(settings: &Settings, db: &Db) -> anyhow::Result<Keyring> {
+    let configured = settings.server.secret_key.clone();
+    let secret: SecretString =
+        db.write(move |tx| stored_secret::agree(tx.conn(), configured.as_ref())).await.context("server.secret_key")?;
+    Ok(Keyring::derive(&secret))
+}
+
+fn grants(settings: &Settings) -> Grants {
+    let l = &settings.limits;
+    Grants {
+        push: Rate::per_second("push", l.push_per_second, l.push_burst),
+        push_per_day: l.push_per_day,
+        trial: Rate::per_second("push", l.trial_per_second, l.trial_per_second),
+        trial_per_day: l.trial_per_day,
+        enrol: Rate::per_second("enrol", l.enrol_per_second, l.enrol_burst),
+        max_site_users: l.max_site_users,
+        trial_is_limited: settings.registration.claimed_push == ClaimedPush::Trial,
+        claimed_may_push: settings.registration.claimed_push != ClaimedPush::Off,
+    }
+}
+
+/// Builds the hub. Must be called inside the runtime that will run it.
+///
+/// # Errors
+/// When a part can't be started, with what to do about it.
+pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<Hub> {
+    let ring = keyring(settings, &db).await?;
+    let table = Arc::new(Table::new(ring.clone(), grants(settings)));
+    let flood = Rate::per_minute("device", settings.limits.push_per_device_per_minute);
+    let lookup = Arc::new(Lookup::start(db.clone(), clock.clone(), flood, CACHED_DEVICES));
+    let (told_table, told_lookup) = (table.clone(), lookup.clone());
+    db.listen(Arc::new(move |conn, changes| {
+        told_table.follow(conn, changes)?;
+        told_lookup.follow(conn, changes)
+    }));
+    let (loaded, now) = (table.clone(), clock.now());
+    db.read(move |conn| {
+        loaded.load(conn, now)?;
+        for (site, pushed) in push::today_by_site(conn, now)? {
+            if let Some(cell) = loaded.site(site) {
+                cell.pushed_today.resume(now, pushed);
+            }
+        }
+        Ok::<_, Fault>(())
+    })
+    .await?;
+    let apps: BTreeMap<_, _> = settings.apps.iter().map(|(name, app)| (name.clone(), app.gateway)).collect();
+    let airnotifier = settings.gateways.airnotifier.as_ref().map(|a| {
+        let urls = a.urls.iter().map(ToString::to_string).collect();
+        Airnotifier::new(Backends { urls, access_key: a.access_key.clone(), max_in_flight: a.max_in_flight.get() })
+    });
+    let hall = Hall {
+        clock: clock.clone(),
+        db: db.clone(),
+        ring: ring.clone(),
+        table,
+        lookup,
+        gateways: Gateways::new(airnotifier),
+        apps,
+        binding: settings.devices.binding,
+        payload_bytes: settings.limits.payload_bytes,
+        trial_devices: settings.limits.trial_devices,
+    };
+    let smtp = settings.mail.smtp_url.as_ref();
+    let shows_letters = settings.profile() == Profile::Local;
+    let outbox = Outbox::new(db.clone(), clock.clone(), &settings.hub.name, &settings.mail.from, smtp, shows_letters)?;
+    Ok(Hub {
+        name: settings.hub.name.clone(),
+        contact: settings.hub.contact_email.clone(),
+        public_url: settings.server.public_url.clone(),
+        profile: settings.profile(),
+        doors: Doors::new(&settings.limits, &clock),
+        clock,
+        db,
+        ring,
+        passwords: Passwords::default(),
+        desk: Desk::new(&settings.hub.name, settings.server.public_url.as_str()),
+        outbox,
+        sends_mail: smtp.is_some(),
+        hall: Arc::new(hall),
+        counts: Counts::default(),
+        prober: Prober::new(settings.verification.allow_private_networks),
+        proxies: Proxies::new(settings.server.trusted_proxies.clone()),
+        assets: Assets::new(""),
+        limits: settings.limits.clone(),
+    })
+}
+
+/// A hub that runs.
+pub struct Running {
+    pub address: SocketAddr,
+    pub hub: Data<Hub>,
+    server: actix_web::dev::Server,
+    jobs: Jobs,
+}
+
+impl Running {
+    /// Stops the server from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until SIGTERM, SIGINT or [`Running::handle`] says stop; then finishes what is in flight and writes what
+    /// was counted.
+    ///
+    /// # Errors
+    /// When the server breaks.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        self.server.await.context("server")?;
+        self.jobs.stop().await;
+        self.hub.counts.flush(&self.hub.db, &self.hub.clock).await.context("last counts")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Listens, and starts the jobs.
+///
+/// # Errors
+/// When the address is taken.
+pub fn start(settings: &Settings, hub: Hub) -> anyhow::Result<Running> {
+    let hub = Data::new(hub);
+    let listener =
+        TcpListener::bind(settings.server.bind).with_context(|| format!("server.bind: {} can't be used", settings.server.bind))?;
+    let address = listener.local_addr()?;
+    let (shared, body_bytes) = (hub.clone(), settings.limits.body_bytes);
+    let assets = Data::new(hub.assets.clone());
+    let server = HttpServer::new(move || {
+        // One client and one set of counters a worker: neither is shared with another thread while a push is on its way.
+        let connections = Connections::new().unwrap_or_else(|error| {
+            tracing::error!(%error, "the system's certificates can't be loaded: gateways are reached without them");
+            Connections::without_certificates()
+        });
+        App::new()
+            .app_data(shared.clone())
+            .app_data(assets.clone())
+            .app_data(Data::new(connections))
+            .app_data(Data::new(shared.counts.worker()))
+            .app_data(PayloadConfig::new(body_bytes))
+            .configure(routes::configure)
+    })
+    .workers(settings.server.workers)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .listen(listener)?
+    .run();
+    let jobs = jobs(&hub);
+    tracing::info!(%address, public_url = hub.public_url.as_str(), "listening");
+    Ok(Running { address, hub, server, jobs })
+}
+
+fn jobs(hub: &Data<Hub>) -> Jobs {
+    let mut jobs = Jobs::default();
+    let changes = Arc::new(std::sync::Mutex::new(ChangeLog::default()));
+    let (h, log) = (hub.clone(), changes);
+    jobs.every("changes", Duration::from_millis(500), move || follow(h.clone(), log.clone()));
+    let h = hub.clone();
+    jobs.every("outbox", Duration::from_millis(500), move || {
+        let h = h.clone();
+        async move { h.outbox.turn().await.map(|_| ()) }
+    });
+    let h = hub.clone();
+    jobs.every("counts", Duration::from_secs(5), move || {
+        let h = h.clone();
+        async move { h.counts.flush(&h.db, &h.clock).await }
+    });
+    let h = hub.clone();
+    jobs.every("key use", Duration::from_secs(60), move || note_key_use(h.clone()));
+    let h = hub.clone();
+    jobs.every("trim", Duration::from_secs(3_600), move || {
+        let (h, now) = (h.clone(), h.clock.now());
+        async move {
+            h.db.write(move |tx| {
+                accounts::trim(tx.conn(), now)?;
+                ChangeLog::trim(tx.conn(), now).map(|_| ())
+            })
+            .await
+        }
+    });
+    jobs
+}
+
+/// Takes up what other nodes and the command line have changed.
+async fn follow(hub: Data<Hub>, log: Arc<std::sync::Mutex<ChangeLog>>) -> Result<(), Fault> {
+    let (table, lookup, now) = (hub.hall.table.clone(), hub.hall.lookup.clone(), hub.clock.now());
+    let read = hub.db.read(move |conn| {
+        let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match log.news(conn, now)? {
+            Some(news) => {
+                if !news.is_empty() {
+                    table.follow(conn, &news)?;
+                    lookup.follow(conn, &news)?;
+                }
+            }
+            None => table.load(conn, now)?,
+        }
+        Ok(())
+    });
+    read.await
+}
+
+/// Writes when keys were last used: once a minute, not with each push.
+async fn note_key_use(hub: Data<Hub>) -> Result<(), Fault> {
+    let used = hub.hall.table.used_since(hub.clock.now() - Duration::from_secs(120));
+    if used.is_empty() {
+        return Ok(());
+    }
+    hub.db.write(move |tx| crate::keys::note_use(tx.conn(), &used)).await
+}

@@ -1,0 +1,73 @@
+//! `belfry doctor`: looks at what the hub depends on, and says what is wrong.
+
+use std::process::ExitCode;
+
+use crate::app;
+use crate::clock::Clock;
+use crate::mail::Outbox;
+use crate::settings::Settings;
+
+struct Findings {
+    wrong: usize,
+}
+
+impl Findings {
+    fn note(&mut self, part: &str, found: Result<String, String>) {
+        match found {
+            Ok(words) => println!("ok     {part}: {words}"),
+            Err(words) => {
+                self.wrong += 1;
+                println!("WRONG  {part}: {words}");
+            }
+        }
+    }
+}
+
+/// Looks at each part.
+pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings { wrong: 0 };
+    let opened = crate::db::Db::open(&settings.database);
+    match opened {
+        Err(fault) => findings.note("database", Err(fault.to_string())),
+        Ok(db) => {
+            findings.note(
+                "database",
+                match db.needs_migration() {
+                    Ok(false) => Ok(format!("{:?} answers and is up to date", settings.database)),
+                    Ok(true) => Err("older than this program: run `belfry migrate`".to_owned()),
+                    Err(fault) => Err(fault.to_string()),
+                },
+            );
+            if matches!(db.needs_migration(), Ok(false)) {
+                let ring = app::keyring(settings, &db).await;
+                findings.note("secret", ring.map(|_| "the one that the database was made with".to_owned()).map_err(|e| format!("{e:#}")));
+            }
+            let smtp = settings.mail.smtp_url.as_ref();
+            let outbox = Outbox::new(db, Clock::system(), &settings.hub.name, &settings.mail.from, smtp, false);
+            findings.note("mail", mail(outbox.map(|outbox| outbox.server_answers())));
+        }
+    }
+    if let Some(airnotifier) = &settings.gateways.airnotifier {
+        for url in &airnotifier.urls {
+            findings.note("gateway airnotifier", answers(url.as_str()).await);
+        }
+    }
+    println!("{}", if findings.wrong == 0 { "All is well.".to_owned() } else { format!("{} to mend.", findings.wrong) });
+    Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn mail(answered: anyhow::Result<Option<Result<bool, String>>>) -> Result<String, String> {
+    match answered {
+        Err(error) => Err(format!("{error:#}")),
+        Ok(None) => Ok("no SMTP server is set (mail.smtp_url): letters stay in the outbox".into()),
+        Ok(Some(Ok(true))) => Ok("the SMTP server answers".into()),
+        Ok(Some(Ok(false))) => Err("the SMTP server does not answer as one".into()),
+        Ok(Some(Err(words))) => Err(words),
+    }
+}
+
+/// AirNotifier's login page touches no database (`wire/airnotifier-server.md` 10).
+async fn answers(url: &str) -> Result<String, String> {
+    let connections = crate::gateways::Connections::new().map_err(|e| e.to_string())?;
+    crate::gateways::answers(&connections, &format!("{}/auth/login", url.trim_end_matches('/'))).await
+}

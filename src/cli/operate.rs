@@ -1,0 +1,108 @@
+//! What operators do to accounts, sites and keys: the same acts as the pages, by another actor.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::link;
+use crate::accounts::{self, Role};
+use crate::app;
+use crate::audit::{self, Actor, Reason};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::keys::{self, KeyKind};
+use crate::mail::{Desk, EmailAddress};
+use crate::settings::Settings;
+use crate::sites::{self, Country, Description, Language, NewSite, Privacy, ProofKind, SiteName, SiteUrl, Users};
+
+fn worded<T>(what: &'static str) -> impl FnOnce(String) -> anyhow::Result<T> {
+    move |words| Err(anyhow::anyhow!("{what}: {words}"))
+}
+
+/// `belfry staff add`
+pub async fn add_staff(settings: &Settings, email: &str, role: Role) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let ring = app::keyring(settings, &db).await?;
+    let (email, now) = (EmailAddress::parse(email).or_else(worded("email"))?, Clock::system().now());
+    let invited = db.write(move |tx| accounts::invite_staff(tx, &ring, now, Actor::Operator, &email, role)).await;
+    let (account, token) = invited.map_err(Error::from)?;
+    println!("{} is {role} now. Set a password within {} hours:", account.email, accounts::LINK_HOURS);
+    println!("{}", link(settings, "/password/reset?welcome=1&token=", &token));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line says of a site.
+pub struct SiteWords {
+    pub url: String,
+    pub name: String,
+    pub email: String,
+    pub users: String,
+    pub country: String,
+    pub active: bool,
+}
+
+/// `belfry site add`
+pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let email = EmailAddress::parse(&words.email).or_else(worded("--email"))?;
+    let site = NewSite {
+        name: SiteName::parse(&words.name).or_else(worded("--name"))?,
+        url: SiteUrl::parse(&words.url).or_else(worded("--url"))?,
+        description: Description::parse("").or_else(worded("description"))?,
+        country: Country::parse(&words.country).or_else(worded("--country"))?,
+        language: Language::parse("en").or_else(worded("language"))?,
+        users: Users::parse(&words.users).or_else(worded("--users"))?,
+        privacy: Privacy::NotDisplayed,
+        push_wanted: true,
+        email_alerts: true,
+    };
+    let (active, now, desk) = (words.active, Clock::system().now(), Desk::new(&settings.hub.name, settings.server.public_url.as_str()));
+    let added = db.write(move |tx| {
+        let account = accounts::account_for(tx, now, &email)?;
+        let id = sites::add(tx, now, account, &site)?;
+        if active {
+            let reason = Reason::parse("added by the operator").map_err(|words| Error::field("reason", words))?;
+            sites::prove(tx, &desk, now, Actor::Operator, id, ProofKind::Staff, Some(&reason))?;
+        }
+        Ok::<_, Error>(id)
+    });
+    println!("{}", added.await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `belfry key issue`
+pub async fn issue_key(settings: &Settings, site: &str, kind: &str) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let ring = app::keyring(settings, &db).await?;
+    let site = site.parse().context("the site's id")?;
+    let kind: KeyKind = kind.parse().map_err(anyhow::Error::msg)?;
+    let now = Clock::system().now();
+    let issued = db.write(move |tx| keys::issue(tx, &ring, now, Actor::Operator, site, kind).map_err(Error::from)).await;
+    println!("{}", issued?.1.expose_secret());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `belfry key revoke`
+pub async fn revoke_key(settings: &Settings, site: &str, key: &str) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
+    let now = Clock::system().now();
+    db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key).map_err(Error::from)).await?;
+    println!("The key is revoked.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `belfry audit verify`
+pub fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    match db.read_here(audit::verify) {
+        Ok(entries) => {
+            println!("{entries} entries, each following from the one before.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(fault) => {
+            println!("{fault}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

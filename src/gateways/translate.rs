@@ -1,0 +1,405 @@
+//! What Moodle says → what the Moodle app reads (`wire/moodle-app.md` 3), in a form that every gateway can send.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::decode::{Alert, Body};
+
+/// Members of `extra` that the phone gets under another name, or not at all: what is shown already, what is empty in
+/// practice, and `notification`, which makes the Android plugin throw.
+const NOT_PASSED: [&str; 13] = [
+    "notification",
+    "component",
+    "wwwroot",
+    "processor",
+    "smallmessage",
+    "fullmessage",
+    "fullmessagehtml",
+    "fullmessageformat",
+    "attachment",
+    "attachname",
+    "replyto",
+    "replytoname",
+    "alert",
+];
+/// What is dropped, in this order, from a message that is too large. What opens the notification is not among it.
+const DROPPED_FIRST: [&str; 10] = [
+    "customdata",
+    "contexturlname",
+    "siteshortname",
+    "sitefullname",
+    "conversationtype",
+    "timecreated",
+    "date",
+    "modulename",
+    "userfromfullname",
+    "contexturl",
+];
+/// Never a data key: FCM refuses them.
+const RESERVED: [&str; 2] = ["from", "message_type"];
+/// What the shortened text ends with.
+const ELLIPSIS: char = '…';
+
+/// A message for one device, ready for any gateway.
+#[derive(Debug)]
+pub struct Message {
+    notification: Notification,
+    /// In the order in which they came; each value is text.
+    data: Vec<(String, String)>,
+    encrypted: bool,
+    /// Sections that a client other than Moodle gave for the gateway: passed on unchanged.
+    fcm: Option<Box<RawValue>>,
+    apns: Option<Box<RawValue>>,
+}
+
+#[derive(Debug)]
+enum Notification {
+    /// Data only: the phone shows nothing by itself.
+    None,
+    Shown {
+        title: String,
+        body: String,
+    },
+    /// As a client gave it.
+    Given(Box<RawValue>),
+}
+
+/// Why a push can't be translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CantTranslate {
+    /// `extra.processor` names something that this hub does not know.
+    UnknownProcessor(String),
+    /// Too large, and nothing that may be dropped or shortened is left.
+    TooLarge {
+        bytes: usize,
+        limit: usize,
+    },
+    BadField {
+        field: &'static str,
+        words: String,
+    },
+}
+
+/// A value of `extra`, as the text that the phone gets; null and structures that mean nothing there are none.
+struct Value<'a>(Option<Cow<'a, str>>);
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(match raw.as_bytes().first() {
+            Some(b'"') => {
+                #[derive(Deserialize)]
+                struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+                let text: Text = serde_json::from_str(raw).map_err(serde::de::Error::custom)?;
+                Some(text.0).filter(|text| !text.is_empty())
+            }
+            Some(b't') => Some(Cow::Borrowed("1")),
+            Some(b'f') => Some(Cow::Borrowed("0")),
+            Some(b'n') | None => None,
+            // Numbers as they were written, structures as their JSON.
+            Some(_) => Some(Cow::Borrowed(raw)),
+        }))
+    }
+}
+
+/// The members of `extra` that have a value.
+struct Extra<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'de> Deserialize<'de> for Extra<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Extra<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra<'de>, A::Error> {
+                let mut members: Vec<(Cow<str>, Cow<str>)> = Vec::with_capacity(32);
+                while let Some(name) = map.next_key::<Name>()? {
+                    let Value(value) = map.next_value()?;
+                    // The first of two with one name: what was looked at is what is sent.
+                    if let Some(value) = value
+                        && !members.iter().any(|(known, _)| *known == name.0)
+                    {
+                        members.push((name.0, value));
+                    }
+                }
+                Ok(Extra(members))
+            }
+        }
+        #[derive(Deserialize, PartialEq)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Extra<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
+    }
+}
+
+/// Translates a push. `limit`: the most bytes of notification and data together. `language`: the device's, for an alert
+/// that is a map of languages.
+///
+/// # Errors
+/// Why it can't be sent.
+pub fn translate(body: &Body<'_>, limit: usize, language: Option<&str>) -> Result<Message, CantTranslate> {
+    let extra = match body.extra {
+        Some(raw) => serde_json::from_str::<Extra>(raw.get())
+            .map_err(|e| CantTranslate::BadField { field: "extra", words: format!("extra can't be read: {e}") })?,
+        None => Extra(Vec::new()),
+    };
+    let mut message = match extra.get("processor") {
+        Some("moodle") => from_moodle(body, &extra, language)?,
+        Some(other) => return Err(CantTranslate::UnknownProcessor(other.chars().take(50).collect())),
+        None if body.alert == Alert::Absent && (extra.get("smallmessage").is_some() || extra.get("component").is_some()) => {
+            from_moodle(body, &extra, language)?
+        }
+        None => as_given(body, language)?,
+    };
+    message.fit(limit)?;
+    Ok(message)
+}
+
+fn is_yes(value: Option<&str>) -> bool {
+    value.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+fn from_moodle(body: &Body<'_>, extra: &Extra<'_>, language: Option<&str>) -> Result<Message, CantTranslate> {
+    let encrypted = is_yes(extra.get("encrypted"));
+    let notification = match &body.alert {
+        // Sealed, or a client that wants data only.
+        Alert::Null => Notification::None,
+        _ if encrypted => Notification::None,
+        Alert::Absent => Notification::Shown {
+            title: extra.get("subject").or(extra.get("sitefullname")).unwrap_or("Notification").to_owned(),
+            body: extra.get("smallmessage").or(extra.get("fullmessage")).unwrap_or_default().to_owned(),
+        },
+        given => notification(given, language)?,
+    };
+    Ok(Message { data: data(extra, &notification, encrypted), notification, encrypted, fcm: None, apns: None })
+}
+
+/// The data that the app reads, under the app's names.
+fn data(extra: &Extra<'_>, notification: &Notification, encrypted: bool) -> Vec<(String, String)> {
+    let mut data: Vec<(String, String)> = Vec::with_capacity(extra.0.len() + 4);
+    let mut put = |name: &str, value: &str| data.push((name.to_owned(), value.to_owned()));
+    put("notif", if is_yes(extra.get("notification")) { "1" } else { "0" });
+    if let Some(component) = extra.get("component") {
+        put("moodlecomponent", component);
+    }
+    if let Some(url) = extra.get("wwwroot").or(extra.get("siteurl")) {
+        put("siteurl", url);
+    }
+    put("encrypted", if encrypted { "1" } else { "0" });
+    let id = notification_id(extra);
+    if !id.is_empty() {
+        put("notId", &id);
+    }
+    let shows = !matches!(notification, Notification::None);
+    for (name, value) in &extra.0 {
+        let sealed_text = !shows && matches!(name.as_ref(), "smallmessage" | "fullmessage" | "fullmessagehtml");
+        let beside_title = shows && matches!(name.as_ref(), "subject" | "title" | "body" | "message");
+        let ours = matches!(name.as_ref(), "notif" | "moodlecomponent" | "siteurl" | "encrypted" | "notId");
+        let refused = RESERVED.contains(&name.as_ref()) || name.starts_with("google") || name.starts_with("gcm") || name.is_empty();
+        if refused || ours || beside_title || (NOT_PASSED.contains(&name.as_ref()) && !sealed_text) {
+            continue;
+        }
+        put(name, value);
+    }
+    data
+}
+
+/// Android's notification id, which must fit 31 bits: without one, each notification replaces the one before.
+fn notification_id(extra: &Extra<'_>) -> String {
+    let number = |name| extra.get(name).and_then(|text: &str| text.parse::<u64>().ok()).filter(|n| *n > 0);
+    if let Some(id) = number("savedmessageid").or_else(|| number("id")) {
+        return (id & 0x7fff_ffff).to_string();
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut any = false;
+    for name in ["site", "smallmessage", "timecreated", "date", "contexturl", "userfromid"] {
+        if let Some(value) = extra.get(name) {
+            any = true;
+            hasher.update(value.as_bytes());
+        }
+    }
+    if !any {
+        return String::new();
+    }
+    let hash = hasher.finalize();
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    (u32::from_le_bytes([a, b, c, d]) & 0x7fff_ffff).to_string()
+}
+
+/// The notification of a client that gave one.
+fn notification(alert: &Alert<'_>, language: Option<&str>) -> Result<Notification, CantTranslate> {
+    Ok(match alert {
+        Alert::Null => Notification::None,
+        // AirNotifier shows an absent alert as an empty notification; an empty one is better not shown at all.
+        Alert::Absent => Notification::None,
+        Alert::Text(text) => Notification::Shown { title: text.to_string(), body: text.to_string() },
+        Alert::Map(map) => in_language(map, language)?,
+    })
+}
+
+fn in_language(map: &str, language: Option<&str>) -> Result<Notification, CantTranslate> {
+    let wrong = |e: serde_json::Error| CantTranslate::BadField { field: "alert", words: format!("alert can't be read: {e}") };
+    let parts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(map).map_err(wrong)?;
+    let is_code = |key: &str| key != "body" && (2..=12).contains(&key.len()) && !matches!(key, "title" | "image");
+    let languages = !parts.is_empty() && parts.iter().all(|(key, value)| is_code(key) && (value.is_string() || value.is_object()));
+    if !languages {
+        return Ok(Notification::Given(RawValue::from_string(map.to_owned()).map_err(wrong)?));
+    }
+    let short = language.and_then(|code| code.get(..2));
+    let chosen =
+        language.and_then(|code| parts.get(code)).or(short.and_then(|code| parts.get(code))).or(parts.get("en")).or(parts.values().next());
+    Ok(match chosen {
+        Some(serde_json::Value::String(text)) => Notification::Shown { title: text.clone(), body: text.clone() },
+        Some(other) => Notification::Given(serde_json::value::to_raw_value(other).map_err(wrong)?),
+        None => Notification::None,
+    })
+}
+
+fn as_given(body: &Body<'_>, language: Option<&str>) -> Result<Message, CantTranslate> {
+    let kept = |raw: Option<&RawValue>| raw.map(|raw| raw.to_owned());
+    Ok(Message {
+        notification: notification(&body.alert, language)?,
+        data: Vec::new(),
+        encrypted: false,
+        fcm: kept(body.fcm),
+        apns: kept(body.apns),
+    })
+}
+
+impl Message {
+    /// The bytes that the gateways count: names and values of notification and data in UTF-8 (`wire/gateways.md` 1.2).
+    pub fn payload_bytes(&self) -> usize {
+        let shown = match &self.notification {
+            Notification::None => 0,
+            Notification::Shown { title, body } => "titlebody".len() + title.len() + body.len(),
+            Notification::Given(raw) => raw.get().len(),
+        };
+        let data: usize = self.data.iter().map(|(name, value)| name.len() + value.len()).sum();
+        shown + data + self.fcm.as_ref().map_or(0, |raw| raw.get().len()) + self.apns.as_ref().map_or(0, |raw| raw.get().len())
+    }
+
+    /// A value of the data.
+    pub fn data(&self, name: &str) -> Option<&str> {
+        self.data.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Drops what can be spared, then shortens the text; never touches what is sealed.
+    fn fit(&mut self, limit: usize) -> Result<(), CantTranslate> {
+        if !self.encrypted {
+            for name in DROPPED_FIRST {
+                if self.payload_bytes() <= limit {
+                    return Ok(());
+                }
+                self.data.retain(|(known, _)| known != name);
+            }
+            let over = self.payload_bytes().saturating_sub(limit);
+            if let (Notification::Shown { body, .. }, true) = (&mut self.notification, over > 0) {
+                shorten(body, over);
+            }
+        }
+        match self.payload_bytes() {
+            bytes if bytes > limit => Err(CantTranslate::TooLarge { bytes, limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The body of a push to an AirNotifier: `alert`, `fcm` and no `extra`, so that its own hook changes nothing.
+    pub fn airnotifier_json(&self, token: &str) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.payload_bytes() + 512 + token.len());
+        // Can't fail: text into memory, with names that are text.
+        serde_json::to_writer(&mut out, &ForAirnotifier { message: self, token }).unwrap_or_default();
+        out
+    }
+}
+
+/// Cuts `over` bytes and the room for an ellipsis off the end, at a character's boundary.
+fn shorten(text: &mut String, over: usize) {
+    let Some(mut keep) = text.len().checked_sub(over + ELLIPSIS.len_utf8()) else { return text.clear() };
+    while !text.is_char_boundary(keep) {
+        keep -= 1;
+    }
+    text.truncate(keep);
+    text.push(ELLIPSIS);
+}
+
+struct ForAirnotifier<'a> {
+    message: &'a Message,
+    token: &'a str,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    title: &'a str,
+    body: &'a str,
+}
+
+impl Serialize for ForAirnotifier<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let message = self.message;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("device", "fcm")?;
+        map.serialize_entry("token", self.token)?;
+        match &message.notification {
+            Notification::None => map.serialize_entry("alert", &())?,
+            Notification::Shown { title, body } => map.serialize_entry("alert", &Shown { title, body })?,
+            Notification::Given(raw) => map.serialize_entry("alert", raw)?,
+        }
+        match &message.fcm {
+            Some(raw) => map.serialize_entry("fcm", raw)?,
+            None if message.data.is_empty() => {}
+            None => map.serialize_entry("fcm", &Fcm(message))?,
+        }
+        if let Some(raw) = &message.apns {
+            map.serialize_entry("apns", raw)?;
+        }
+        map.end()
+    }
+}
+
+struct Fcm<'a>(&'a Message);
+
+impl Serialize for Fcm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("data", &Pairs(&self.0.data))?;
+        // Constant JSON, which is parsed nowhere: `wire/moodle-app.md` 3.1 and 3.2.
+        let (android, apns) = if self.0.encrypted { (ANDROID_SEALED, APNS_SEALED) } else { (ANDROID, APNS) };
+        map.serialize_entry("android", &constant::<S>(android)?)?;
+        map.serialize_entry("apns", &constant::<S>(apns)?)?;
+        map.end()
+    }
+}
+
+const ANDROID: &str = r#"{"priority":"high","ttl":"86400s","notification":{"channel_id":"PushPluginChannel"}}"#;
+const APNS: &str = r#"{"headers":{"apns-priority":"10","apns-push-type":"alert"},"payload":{"aps":{"sound":"default"}}}"#;
+const ANDROID_SEALED: &str = r#"{"priority":"high","ttl":"86400s"}"#;
+const APNS_SEALED: &str = r#"{"headers":{"apns-priority":"5","apns-push-type":"background"},"payload":{"aps":{"content-available":1}}}"#;
+
+fn constant<S: Serializer>(json: &'static str) -> Result<&'static RawValue, S::Error> {
+    serde_json::from_str(json).map_err(serde::ser::Error::custom)
+}
+
+struct Pairs<'a>(&'a [(String, String)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Identifiers: UUIDv7 newtypes, so that one thing's id never lands where another's should. They sort in time order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::AsExpression;
+use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
+
+use crate::clock::Timestamp;
+use crate::db::types::Id;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow, Serialize, Deserialize)]
+        #[diesel(sql_type = Id)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id, made at `now`.
+            pub fn new(now: Timestamp) -> Self {
+                let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+                let nanos = u32::try_from(now.micros().rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+                Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)))
+            }
+
+            /// The 16 bytes, as stored.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// From 16 bytes, as stored.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+
+        crate::db::types::id_column!($name);
+    )*};
+}
+
+ids! {
+    /// A person who logs in.
+    AccountId;
+    /// One Moodle installation.
+    SiteId;
+    /// An access key.
+    KeyId;
+    /// A device token as enrolled for one site.
+    DeviceId;
+    /// A letter in the outbox.
+    LetterId;
+    /// A login.
+    SessionId;
+    /// A one-time link in a letter.
+    LinkId;
+    /// An entry of the audit log.
+    AuditId;
+    /// A push, as the site's page lists it.
+    PushId;
+    /// Who has leased a row for work.
+    LeaseId;
+}

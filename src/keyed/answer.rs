@@ -1,0 +1,106 @@
+//! The face of the keyed API: a refusal becomes `{"error", "code", "help"}`, in AirNotifier's words where a client reads
+//! them; what the framework refuses by itself is dressed alike.
+
+use std::fmt;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+
+use crate::hub::Hub;
+use crate::push::{Refusal, RefusalKind};
+
+/// As AirNotifier labels every answer of its API.
+pub(super) const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/json; charset=utf-8");
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    code: &'a str,
+    help: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+/// The answer to a refusal.
+pub(super) fn refused(hub: &Hub, refusal: &Refusal) -> HttpResponse {
+    let row = refusal.kind.row();
+    answer(hub, refusal, row.status, row.words)
+}
+
+/// The answer to Moodle's check of its key: always 400, and `Invalid access key`, the only words that it shows in red,
+/// unless all is well.
+pub(super) fn checked(hub: &Hub, refusal: &Refusal) -> HttpResponse {
+    let words = if refusal.kind == RefusalKind::InvalidToken { "Invalid token" } else { "Invalid access key" };
+    answer(hub, refusal, 400, words)
+}
+
+fn answer(hub: &Hub, refusal: &Refusal, status: u16, words: &str) -> HttpResponse {
+    let row = refusal.kind.row();
+    // Every status of the table is one.
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
+    response.insert_header(JSON);
+    limit_headers(&mut response, refusal);
+    response.json(ErrorBody {
+        error: words,
+        code: row.code,
+        help: hub.public_url.join(&format!("/help#{}", row.code)),
+        field: refusal.detail.as_ref().map(|(field, _)| *field),
+        detail: refusal.detail.as_ref().map(|(_, words)| words.as_str()),
+    })
+}
+
+/// `Retry-After` (RFC 9110 10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
+fn limit_headers(response: &mut HttpResponseBuilder, refusal: &Refusal) {
+    if let Some(wait) = refusal.retry_after {
+        response.insert_header((RETRY_AFTER, (wait.as_secs_f64().ceil().max(1.0) as u64).to_string()));
+    }
+    if let Some(s) = refusal.standing {
+        response.insert_header(("RateLimit-Policy", format!("\"{}\";q={};w={}", s.name, s.quota, s.window_seconds)));
+        response.insert_header(("RateLimit", format!("\"{}\";r={};t={}", s.name, s.remaining, s.retry_seconds())));
+    }
+}
+
+/// Wraps the scopes of the keyed API: what has no body of its own gets one.
+pub async fn face(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
+    let res = next.call(req).await?.map_into_boxed_body();
+    let status = res.status();
+    if res.response().error().is_none() && status != StatusCode::METHOD_NOT_ALLOWED {
+        return Ok(res);
+    }
+    let Some(hub) = res.request().app_data::<Data<Hub>>().cloned() else { return Ok(res) };
+    if let Some(error) = res.response().error().filter(|_| status.is_server_error()) {
+        tracing::error!(error = %Chain(error), "the keyed API broke");
+    }
+    let body = |error: &str, code: &str| ErrorJson { error: error.to_owned(), code: code.to_owned(), help: hub.public_url.join("/help") };
+    let response = match status.as_u16() {
+        404 => HttpResponse::NotFound().insert_header(JSON).json(body("No such route", "no_such_route")),
+        405 => HttpResponse::MethodNotAllowed().insert_header(JSON).json(body("Method not allowed", "method_not_allowed")),
+        413 => refused(&hub, &RefusalKind::BodyTooLarge.into()),
+        400..=499 => HttpResponse::build(status).insert_header(JSON).json(body("Invalid request", "invalid_request")),
+        _ => HttpResponse::build(status).insert_header(JSON).json(body("Internal error", "internal")),
+    };
+    Ok(res.into_response(response))
+}
+
+#[derive(Serialize)]
+struct ErrorJson {
+    error: String,
+    code: String,
+    help: String,
+}
+
+struct Chain<'a>(&'a actix_web::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}

@@ -1,0 +1,23 @@
+//! The keyed API, for who holds an access key, in AirNotifier's words (`wire/airnotifier-server.md`).
+
+mod answer;
+pub mod push;
+pub mod tokens;
+
+use std::str;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+
+pub use answer::face;
+
+use crate::push::Request;
+
+const APP_NAME: HeaderName = HeaderName::from_static("x-an-app-name");
+const APP_KEY: HeaderName = HeaderName::from_static("x-an-app-key");
+
+/// The two headers that every call has.
+fn request(req: &HttpRequest) -> Request<'_> {
+    let text = |name: &HeaderName| req.headers().get(name).map(|value| str::from_utf8(value.as_bytes()).unwrap_or_default().trim());
+    Request { app: text(&APP_NAME), key: text(&APP_KEY) }
+}

@@ -1,0 +1,115 @@
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{Either, HttpResponse};
+use askama::Template;
+
+use crate::accounts::{self, Credentials, NewPassword, PersonName};
+use crate::error::{Error, FieldErrors};
+use crate::hub::Hub;
+use crate::ids::SessionId;
+use crate::secret::Purpose;
+use crate::visit::{Owner, Posted};
+use crate::web::{self, Field, Fields, Page, Redirect, When};
+
+struct AccountForm {
+    name: Field,
+    current_password: Field,
+    new_password: Field,
+    errors: Vec<(String, String)>,
+}
+
+struct SessionRow {
+    id: String,
+    started: When,
+    seen: When,
+    address: String,
+    agent: String,
+    current: bool,
+}
+
+#[derive(Template)]
+#[template(path = "my/account.html")]
+struct AccountPage {
+    page: Page,
+    name: String,
+    email: String,
+    form: AccountForm,
+    sessions: Vec<SessionRow>,
+}
+
+async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
+    let (account, now) = (owner.account.id, hub.clock.now());
+    let sessions = hub.db.read(move |conn| accounts::sessions_of(conn, account, now)).await?;
+    let rows = sessions.into_iter().map(|session| SessionRow {
+        current: session.id == owner.session.id,
+        id: session.id.to_string(),
+        started: session.created_at.into(),
+        seen: session.seen_at.into(),
+        address: session.address,
+        agent: session.agent,
+    });
+    let form = AccountForm {
+        name: fields.field("name", errors),
+        current_password: Fields::emptied("current_password", errors),
+        new_password: Fields::emptied("new_password", errors),
+        errors: errors.listed(),
+    };
+    let page = AccountPage {
+        page: owner.visit.page(hub),
+        name: owner.account.name.clone(),
+        email: owner.account.email.clone(),
+        form,
+        sessions: rows.collect(),
+    };
+    web::html(status, &page)
+}
+
+fn filled(owner: &Owner) -> Fields {
+    Fields::of([("name", owner.account.name.clone())])
+}
+
+/// `GET /account`
+pub async fn show(hub: Data<Hub>, owner: Owner) -> Result<HttpResponse, Error> {
+    page(&hub, &owner, &filled(&owner), &FieldErrors::default(), StatusCode::OK).await
+}
+
+/// `POST /account/profile`
+pub async fn profile(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
+    let mut errors = FieldErrors::default();
+    let Some(name) = fields.read("name", &mut errors, PersonName::parse) else {
+        return page(&hub, &owner, &fields, &errors, StatusCode::UNPROCESSABLE_ENTITY).await.map(Either::Left);
+    };
+    let account = owner.account.id;
+    hub.db.write(move |tx| accounts::change_name(tx, account, &name)).await?;
+    Ok(Either::Right(Redirect::to("/account").flash("ok", "Saved.")))
+}
+
+/// `POST /account/password`: asks for the old one, as often as a login may be tried.
+pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
+    let mut errors = FieldErrors::default();
+    let account = owner.account.id;
+    let to = hub.ring.hash(Purpose::Session, &[b"login to ", owner.account.email.to_lowercase().as_bytes()]);
+    hub.doors.logins_to.take(&to).map_err(|standing| Error::Limited(standing.retry_after))?;
+    let known = hub.db.read(move |conn| Credentials::of(conn, account)).await?;
+    let right = hub.passwords.verify(fields.secret("current_password"), known.and_then(|known| known.password_hash)).await?;
+    if !right {
+        errors.add("current_password", "This is not your password.");
+    }
+    let new = fields.read("new_password", &mut errors, |_| NewPassword::parse(&fields.secret("new_password")));
+    let (Some(new), true) = (new, right) else {
+        return page(&hub, &owner, &filled(&owner), &errors, StatusCode::UNPROCESSABLE_ENTITY).await.map(Either::Left);
+    };
+    let hash = hub.passwords.hash(new).await?;
+    let (desk, now, kept) = (hub.desk.clone(), hub.clock.now(), owner.session.id);
+    hub.db.write(move |tx| accounts::change_password(tx, &desk, now, account, &hash, kept)).await?;
+    Ok(Either::Right(Redirect::to("/account").flash("ok", "Your password is changed. Other devices are logged out.")))
+}
+
+/// `POST /account/sessions/{session}/end`
+pub async fn end_session(hub: Data<Hub>, owner: Owner, session: Path<SessionId>, _: Posted) -> Result<Redirect, Error> {
+    let (account, id) = (owner.account.id, session.into_inner());
+    if !hub.db.write(move |tx| accounts::end_session_of(tx.conn(), account, id)).await? {
+        return Err(Error::NotFound);
+    }
+    Ok(Redirect::to("/account").flash("ok", "That login is ended."))
+}

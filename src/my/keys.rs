@@ -1,0 +1,113 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use askama::Template;
+
+use super::sites::owned;
+use super::views::{self, KeyRow, SiteHead};
+use crate::audit::Actor;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::ids::{KeyId, SiteId};
+use crate::keys::{self, KeyKind};
+use crate::sites::{Site, SiteState};
+use crate::visit::{Owner, Posted};
+use crate::web::{self, Page, Redirect};
+
+#[derive(Template)]
+#[template(path = "my/keys.html")]
+struct KeysPage {
+    page: Page,
+    site: SiteHead,
+    can_issue: bool,
+    why_not: Option<String>,
+    keys: Vec<KeyRow>,
+}
+
+fn why_not(site: &Site) -> Option<String> {
+    match site.state {
+        SiteState::Active | SiteState::Claimed => None,
+        SiteState::Suspended => Some("This site is suspended: no key is issued until the hub's team lifts that.".into()),
+        _ => Some("Keys are issued once it is proved that this site is yours: see Verify.".into()),
+    }
+}
+
+/// `GET /my/sites/{site}/keys`
+pub async fn index(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<HttpResponse, Error> {
+    let (account, id) = (owner.account.id, site.into_inner());
+    let read = hub.db.read(move |conn| Ok::<_, Error>((owned(conn, account, id)?, views::keys_of(conn, id)?)));
+    let (site, keys) = read.await?;
+    let why_not = why_not(&site);
+    let page = KeysPage {
+        page: owner.visit.page(&hub),
+        site: SiteHead::new(&site, hub.limits.max_site_users),
+        can_issue: why_not.is_none(),
+        why_not,
+        keys: views::key_rows(&keys, &hub),
+    };
+    web::html(StatusCode::OK, &page)
+}
+
+#[derive(Template)]
+#[template(path = "my/key_new.html")]
+struct NewKeyPage {
+    page: Page,
+    site: SiteHead,
+    kind: String,
+    key: String,
+    server_url: String,
+    port: String,
+    app_name: String,
+    curl_enrol: String,
+    curl_push: String,
+}
+
+/// `POST /my/sites/{site}/keys`: the answer shows the key, once.
+pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fields): Posted) -> Result<HttpResponse, Error> {
+    let kind: KeyKind = fields.text("kind").parse().map_err(|_| Error::field("kind", "Choose site or devices."))?;
+    let (account, id, now, ring) = (owner.account.id, site.into_inner(), hub.clock.now(), hub.ring.clone());
+    let issued = hub.db.write(move |tx| {
+        let site = owned(tx.conn(), account, id)?;
+        let (_, key) = keys::issue(tx, &ring, now, Actor::Account(account), id, kind)?;
+        Ok::<_, Error>((site, key))
+    });
+    let (site, key) = issued.await?;
+    let app_name = hub.hall.apps.keys().next().cloned().unwrap_or_default();
+    let (curl_enrol, curl_push) = trial_commands(&hub, &app_name, key.expose_secret());
+    let page = NewKeyPage {
+        page: owner.visit.page(&hub),
+        site: SiteHead::new(&site, hub.limits.max_site_users),
+        kind: kind.as_str().to_owned(),
+        key: key.expose_secret().to_owned(),
+        server_url: hub.public_url.scheme_and_host(),
+        port: hub.public_url.port_or_default().to_string(),
+        app_name,
+        curl_enrol,
+        curl_push,
+    };
+    web::html(StatusCode::CREATED, &page)
+}
+
+/// Commands that enrol a made-up device and push to it, to see that the key works.
+fn trial_commands(hub: &Hub, app: &str, key: &str) -> (String, String) {
+    let token = "trial-device-0123456789abcdef";
+    let headers = format!("-H 'X-AN-APP-NAME: {app}' -H 'X-AN-APP-KEY: {key}'");
+    let enrol = format!("curl -X POST '{}' \\\n  {headers} \\\n  -F device=Android-fcm", hub.public_url.join(&format!("/tokens/{token}")));
+    let extra = r#"{"processor":"moodle","component":"moodle","name":"instantmessage","notification":1,"subject":"Hello","smallmessage":"It works."}"#;
+    let push = format!(
+        "curl -i -X POST '{}' \\\n  {headers} \\\n  -H 'Content-Type: application/json' \\\n  -d '{{\"device\":\"Android-fcm\",\"token\":\"{token}\",\"extra\":{extra}}}'",
+        hub.public_url.join("/api/v2/push")
+    );
+    (enrol, push)
+}
+
+/// `POST /my/sites/{site}/keys/{key}/revoke`
+pub async fn revoke(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, KeyId)>, _: Posted) -> Result<Redirect, Error> {
+    let (account, (id, key), now) = (owner.account.id, path.into_inner(), hub.clock.now());
+    let revoked = hub.db.write(move |tx| {
+        owned(tx.conn(), account, id)?;
+        Ok::<_, Error>(keys::revoke(tx, now, Actor::Account(account), id, key)?)
+    });
+    revoked.await?;
+    Ok(Redirect::to(format!("/my/sites/{id}/keys")).flash("ok", "The key is revoked: from now on it is refused everywhere."))
+}

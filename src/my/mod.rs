@@ -1,0 +1,8 @@
+//! Pages for a site's admin: `/my`, `/account`. Whatever is asked for is looked up as the account's own.
+
+pub mod account;
+pub mod keys;
+pub mod settings;
+pub mod sites;
+pub mod verify;
+pub mod views;

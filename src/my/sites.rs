@@ -1,0 +1,199 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+use super::views::{self, Next, Recent, SiteHead};
+use crate::db::Conn;
+use crate::devices;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::ids::{AccountId, DeviceId, SiteId};
+use crate::sites::{self, Site};
+use crate::visit::Owner;
+use crate::web::{self, Badge, Chart, Page, When, filters};
+
+/// How many devices a page lists.
+const PAGE: usize = 50;
+
+struct SiteRow {
+    id: String,
+    name: String,
+    url: String,
+    state: Badge,
+    push: Badge,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "my/sites.html")]
+struct SitesPage {
+    page: Page,
+    sites: Vec<SiteRow>,
+}
+
+/// `GET /my/sites`
+pub async fn index(hub: Data<Hub>, owner: Owner) -> Result<HttpResponse, Error> {
+    let account = owner.account.id;
+    let max_users = hub.limits.max_site_users;
+    let sites = hub.db.read(move |conn| sites::of_account(conn, account)).await?;
+    let rows = sites.iter().map(|site| SiteRow {
+        id: site.id.to_string(),
+        name: site.name.clone(),
+        url: site.url.clone(),
+        state: views::state_badge(site),
+        push: views::push_badge(site, max_users),
+        next: (!site.may_have_keys()).then(|| Next::of(site, max_users, 0, 0).title),
+    });
+    web::html(StatusCode::OK, &SitesPage { page: owner.visit.page(&hub), sites: rows.collect() })
+}
+
+/// A site that is the account's own; anybody else's is not found.
+pub fn owned(conn: &mut Conn, account: AccountId, id: SiteId) -> Result<Site, Error> {
+    sites::owned_by(conn, account, id)?.ok_or(Error::NotFound)
+}
+
+#[derive(Template)]
+#[template(path = "my/site.html")]
+struct SitePage {
+    page: Page,
+    site: SiteHead,
+    next: Next,
+    push_reason: Option<String>,
+    users: u64,
+    max_users: u64,
+    keys: u64,
+    devices: u64,
+    limits: Vec<(String, String)>,
+    chart: Chart,
+    recent: Vec<Recent>,
+}
+
+/// `GET /my/sites/{site}`
+pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<HttpResponse, Error> {
+    let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
+    hub.counts.flush(&hub.db, &hub.clock).await?;
+    let read = hub.db.read(move |conn| {
+        let site = owned(conn, account, id)?;
+        let (recent, chart, delivered) = views::pushes(conn, id, now, 10)?;
+        Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, recent, chart, delivered))
+    });
+    let (site, keys, devices, recent, chart, delivered) = read.await?;
+    let max_users = hub.limits.max_site_users;
+    let working = views::working(&keys, now);
+    let page = SitePage {
+        page: owner.visit.page(&hub),
+        next: Next::of(&site, max_users, working, delivered),
+        push_reason: views::push_reason(&site, max_users),
+        users: site.users(),
+        max_users,
+        keys: working as u64,
+        devices: u64::try_from(devices).unwrap_or(0),
+        limits: limits(&hub),
+        site: SiteHead::new(&site, max_users),
+        chart,
+        recent,
+    };
+    web::html(StatusCode::OK, &page)
+}
+
+/// The limits in force, in words.
+pub fn limits(hub: &Hub) -> Vec<(String, String)> {
+    let l = &hub.limits;
+    let n = |number: u64| filters::with_commas(&number.to_string());
+    vec![
+        ("Registered users".to_owned(), format!("fewer than {}", n(l.max_site_users))),
+        ("Pushes a second".to_owned(), format!("{}, up to {} at once", n(l.push_per_second.get().into()), n(l.push_burst.get().into()))),
+        ("Pushes a day".to_owned(), n(l.push_per_day)),
+        ("Pushes to one device a minute".to_owned(), n(l.push_per_device_per_minute.get().into())),
+        (
+            "New devices a second".to_owned(),
+            format!("{}, up to {} at once", n(l.enrol_per_second.get().into()), n(l.enrol_burst.get().into())),
+        ),
+    ]
+}
+
+struct DeviceRow {
+    hint: String,
+    platform: String,
+    state: Badge,
+    enrolled: When,
+    seen: When,
+}
+
+#[derive(Template)]
+#[template(path = "my/devices.html")]
+struct DevicesPage {
+    page: Page,
+    site: SiteHead,
+    devices: Vec<DeviceRow>,
+    next: Option<String>,
+    total: u64,
+}
+
+/// Where a list goes on.
+#[derive(Deserialize)]
+pub struct Cursor<T> {
+    #[serde(default = "nowhere")]
+    pub before: Option<T>,
+}
+
+fn nowhere<T>() -> Option<T> {
+    None
+}
+
+/// `GET /my/sites/{site}/devices`
+pub async fn devices(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, cursor: Query<Cursor<DeviceId>>) -> Result<HttpResponse, Error> {
+    let (account, id, before) = (owner.account.id, site.into_inner(), cursor.before);
+    let read = hub.db.read(move |conn| {
+        let site = owned(conn, account, id)?;
+        Ok::<_, Error>((site, devices::page(conn, id, before, PAGE as i64 + 1)?, devices::count(conn, id)?))
+    });
+    let (site, mut found, total) = read.await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
+    let rows = found.into_iter().map(|device| DeviceRow {
+        hint: device.hint,
+        platform: device.platform,
+        state: match (device.unregistered_at, device.confirmed_at) {
+            (Some(_), _) => Badge::new("bad", "No longer registered"),
+            (None, Some(_)) => Badge::new("ok", "Enrolled"),
+            (None, None) => Badge::new("idle", "Not confirmed yet"),
+        },
+        enrolled: device.created_at.into(),
+        seen: device.seen_at.into(),
+    });
+    let page = DevicesPage {
+        page: owner.visit.page(&hub),
+        site: SiteHead::new(&site, hub.limits.max_site_users),
+        devices: rows.collect(),
+        next,
+        total: u64::try_from(total).unwrap_or(0),
+    };
+    web::html(StatusCode::OK, &page)
+}
+
+#[derive(Template)]
+#[template(path = "my/deliveries.html")]
+struct DeliveriesPage {
+    page: Page,
+    site: SiteHead,
+    recent: Vec<Recent>,
+    chart: Chart,
+}
+
+/// `GET /my/sites/{site}/deliveries`: why did my push not arrive?
+pub async fn deliveries(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<HttpResponse, Error> {
+    let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
+    hub.counts.flush(&hub.db, &hub.clock).await?;
+    let read = hub.db.read(move |conn| {
+        let site = owned(conn, account, id)?;
+        let (recent, chart, _) = views::pushes(conn, id, now, 50)?;
+        Ok::<_, Error>((site, recent, chart))
+    });
+    let (site, recent, chart) = read.await?;
+    let page = DeliveriesPage { page: owner.visit.page(&hub), site: SiteHead::new(&site, hub.limits.max_site_users), recent, chart };
+    web::html(StatusCode::OK, &page)
+}

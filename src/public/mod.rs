@@ -1,0 +1,8 @@
+//! Pages for anybody: the front page, registration, login, help.
+
+pub mod front;
+pub mod health;
+pub mod login;
+pub mod password;
+pub mod register;
+pub mod texts;

@@ -1,0 +1,137 @@
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::count::SiteTally;
+use crate::clock::Timestamp;
+use crate::db::schema::{recent_pushes, usage_hourly};
+use crate::db::{Conn, Fault, Tx, each};
+use crate::ids::{PushId, SiteId};
+
+/// How many of a site's latest pushes are kept.
+const RECENT: i64 = 50;
+
+/// Adds counts to this hour's, and the latest pushes to the sites' lists.
+pub(super) fn add(tx: &mut Tx, now: Timestamp, tallies: &HashMap<SiteId, SiteTally>) -> Result<(), Fault> {
+    // In one order on every node, so that two that flush at once can't wait for each other.
+    let tallies: BTreeMap<_, _> = tallies.iter().collect();
+    for (site, tally) in tallies {
+        for (code, count) in &tally.by_code {
+            add_count(tx.conn(), *site, now.hour(), code, *count)?;
+        }
+        for push in &tally.recent {
+            diesel::insert_into(recent_pushes::table)
+                .values((
+                    recent_pushes::id.eq(PushId::new(push.at)),
+                    recent_pushes::site_id.eq(*site),
+                    recent_pushes::at.eq(push.at),
+                    recent_pushes::app.eq(&push.app),
+                    recent_pushes::hint.eq(&push.hint),
+                    recent_pushes::body_bytes.eq(i64::try_from(push.body_bytes).unwrap_or(i64::MAX)),
+                    recent_pushes::code.eq(push.code),
+                ))
+                .execute(tx.conn())?;
+        }
+        trim(tx.conn(), *site)?;
+    }
+    Ok(())
+}
+
+fn add_count(conn: &mut Conn, site: SiteId, hour: Timestamp, code: &str, count: i64) -> Result<(), Fault> {
+    let values = (usage_hourly::site_id.eq(site), usage_hourly::hour.eq(hour), usage_hourly::code.eq(code), usage_hourly::pushes.eq(count));
+    each!(conn, c => diesel::insert_into(usage_hourly::table)
+        .values(values)
+        .on_conflict((usage_hourly::site_id, usage_hourly::hour, usage_hourly::code))
+        .do_update()
+        .set(usage_hourly::pushes.eq(usage_hourly::pushes + excluded(usage_hourly::pushes)))
+        .execute(c))?;
+    Ok(())
+}
+
+fn trim(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    let of_site = recent_pushes::table.filter(recent_pushes::site_id.eq(site));
+    let oldest_kept =
+        of_site.order(recent_pushes::id.desc()).offset(RECENT - 1).select(recent_pushes::id).first::<PushId>(conn).optional()?;
+    if let Some(oldest) = oldest_kept {
+        diesel::delete(of_site.filter(recent_pushes::id.lt(oldest))).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// A push as the site's page lists it: when, how large, and what became of it; never what was in it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = recent_pushes)]
+pub struct Recent {
+    pub at: Timestamp,
+    pub app: String,
+    pub hint: String,
+    pub body_bytes: i64,
+    pub code: String,
+}
+
+/// The latest pushes of a site, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn recent(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<Recent>, Fault> {
+    let of_site = recent_pushes::table.filter(recent_pushes::site_id.eq(site));
+    Ok(of_site.order(recent_pushes::id.desc()).limit(most).select(Recent::as_select()).load(conn)?)
+}
+
+/// An hour's pushes of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallied {
+    pub delivered: u64,
+    pub refused: u64,
+}
+
+/// What became of a site's pushes in each of the last 24 hours, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn by_hour(conn: &mut Conn, site: SiteId, now: Timestamp) -> Result<Vec<(Timestamp, Tallied)>, Fault> {
+    let hour = Duration::from_secs(3_600);
+    let first = now.hour() - hour * 23;
+    let rows: Vec<(Timestamp, String, i64)> = usage_hourly::table
+        .filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(first)))
+        .select((usage_hourly::hour, usage_hourly::code, usage_hourly::pushes))
+        .load(conn)?;
+    let mut hours: BTreeMap<Timestamp, Tallied> = (0..24).map(|n| (first + hour * n, Tallied::default())).collect();
+    for (at, code, count) in rows {
+        let day = hours.entry(at).or_default();
+        let count = u64::try_from(count).unwrap_or(0);
+        if code == "delivered" { day.delivered += count } else { day.refused += count }
+    }
+    Ok(hours.into_iter().collect())
+}
+
+/// How many pushes each site was let through today (UTC), for its quota after a restart.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn today_by_site(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, u64)>, Fault> {
+    // Those refused before or by the quota did not use it up.
+    let rows: Vec<(SiteId, i64)> = usage_hourly::table
+        .filter(usage_hourly::hour.ge(now.day()).and(usage_hourly::code.eq("delivered")))
+        .select((usage_hourly::site_id, usage_hourly::pushes))
+        .load(conn)?;
+    let mut sums: HashMap<SiteId, u64> = HashMap::new();
+    for (site, pushes) in rows {
+        *sums.entry(site).or_default() += u64::try_from(pushes).unwrap_or(0);
+    }
+    Ok(sums.into_iter().collect())
+}
+
+/// How many pushes were delivered for all sites since a moment.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn pushed_since(conn: &mut Conn, since: Timestamp) -> Result<u64, Fault> {
+    let counts: Vec<i64> = usage_hourly::table
+        .filter(usage_hourly::hour.ge(since).and(usage_hourly::code.eq("delivered")))
+        .select(usage_hourly::pushes)
+        .load(conn)?;
+    Ok(counts.iter().map(|count| u64::try_from(*count).unwrap_or(0)).sum())
+}

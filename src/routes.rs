@@ -1,0 +1,127 @@
+//! Every route on one page: method, path, handler, who may call. The row is what enforces it.
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+
+use crate::accounts::Role;
+use crate::visit::{Who, allow, pages};
+use crate::{keyed, my, public, staff};
+
+/// A row: who may do what where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub method: Method,
+    pub path: &'static str,
+    pub who: Who,
+}
+
+macro_rules! rows {
+    ($all:ident, $configure:ident { $($method:ident $path:literal $handler:path, $who:expr;)* }) => {
+        /// The rows of this table.
+        pub fn $all() -> Vec<Row> {
+            vec![$(Row { method: Method::$method, path: $path, who: $who }),*]
+        }
+
+        fn $configure(config: &mut ServiceConfig) {
+            let mut resources: Vec<(&'static str, actix_web::Resource)> = Vec::new();
+            $({
+                let route = web::method(Method::$method).to($handler).wrap(from_fn(|req, next| allow($who, req, next)));
+                let resource = match resources.iter().position(|(path, _)| *path == $path) {
+                    Some(index) => resources.remove(index).1,
+                    None => web::resource($path).default_service(web::route().to(method_not_allowed)),
+                };
+                resources.push(($path, resource.route(route)));
+            })*
+            for (_, resource) in resources {
+                config.service(resource);
+            }
+        }
+    };
+}
+
+const REVIEWER: Who = Who::Staff(Role::Reviewer);
+const ANALYST: Who = Who::Staff(Role::Analyst);
+
+rows! { page_rows, configure_pages {
+    GET  "/"                                  public::front::show,             Who::Anyone;
+    GET  "/help"                              public::texts::help,             Who::Anyone;
+    GET  "/privacy"                           public::texts::privacy,          Who::Anyone;
+    GET  "/register"                          public::register::show,          Who::Anyone;
+    POST "/register"                          public::register::submit,        Who::Anyone;
+    GET  "/register/confirm"                  public::register::confirm,       Who::Anyone;
+    POST "/register/resend"                   public::register::resend,        Who::Anyone;
+    GET  "/login"                             public::login::show,             Who::Anyone;
+    POST "/login"                             public::login::submit,           Who::Anyone;
+    POST "/logout"                            public::login::logout,           Who::Anyone;
+    GET  "/password/forgot"                   public::password::forgot,        Who::Anyone;
+    POST "/password/forgot"                   public::password::send_link,     Who::Anyone;
+    GET  "/password/reset"                    public::password::reset,         Who::Anyone;
+    POST "/password/reset"                    public::password::set,           Who::Anyone;
+
+    GET  "/account"                           my::account::show,               Who::Account;
+    POST "/account/profile"                   my::account::profile,            Who::Account;
+    POST "/account/password"                  my::account::password,           Who::Account;
+    POST "/account/sessions/{session}/end"    my::account::end_session,        Who::Account;
+    GET  "/my/sites"                          my::sites::index,                Who::Account;
+    GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
+    GET  "/my/sites/{site}/keys"              my::keys::index,                 Who::Account;
+    POST "/my/sites/{site}/keys"              my::keys::issue,                 Who::Account;
+    POST "/my/sites/{site}/keys/{key}/revoke" my::keys::revoke,                Who::Account;
+    GET  "/my/sites/{site}/devices"           my::sites::devices,              Who::Account;
+    GET  "/my/sites/{site}/deliveries"        my::sites::deliveries,           Who::Account;
+    GET  "/my/sites/{site}/verify"            my::verify::show,                Who::Account;
+    POST "/my/sites/{site}/verify"            my::verify::check,               Who::Account;
+    GET  "/my/sites/{site}/settings"          my::settings::show,              Who::Account;
+    POST "/my/sites/{site}/settings"          my::settings::save,              Who::Account;
+    POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::Account;
+
+    GET  "/staff"                             staff::home::show,               ANALYST;
+    GET  "/staff/sites"                       staff::sites::index,             ANALYST;
+    GET  "/staff/sites/{site}"                staff::sites::show,              ANALYST;
+    POST "/staff/sites/{site}/verify"         staff::sites::verify,            REVIEWER;
+    POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER;
+    POST "/staff/sites/{site}/lift"           staff::sites::lift,              REVIEWER;
+    GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
+    GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;
+} }
+
+rows! { token_rows, configure_tokens {
+    POST   "/{token}"  keyed::tokens::create_v1, Who::Key;
+    POST   "/{token}/" keyed::tokens::create_v1, Who::Key;
+    DELETE "/{token}"  keyed::tokens::delete,    Who::Key;
+    DELETE "/{token}/" keyed::tokens::delete,    Who::Key;
+} }
+
+rows! { v2_rows, configure_v2 {
+    POST   "/push"            keyed::push::push,        Who::Key;
+    POST   "/push/"           keyed::push::push,        Who::Key;
+    POST   "/tokens"          keyed::tokens::create_v2, Who::Key;
+    POST   "/tokens/"         keyed::tokens::create_v2, Who::Key;
+    DELETE "/tokens/{token}"  keyed::tokens::delete,    Who::Key;
+    DELETE "/tokens/{token}/" keyed::tokens::delete,    Who::Key;
+} }
+
+rows! { operator_rows, configure_operators {
+    GET "/healthz"       public::health::alive,   Who::Anyone;
+    GET "/readyz"        public::health::ready,   Who::Anyone;
+    GET "/static/{name}" crate::web::serve_asset, Who::Anyone;
+    GET "/robots.txt"    public::texts::robots,   Who::Anyone;
+} }
+
+async fn method_not_allowed() -> actix_web::HttpResponse {
+    actix_web::HttpResponse::MethodNotAllowed().finish()
+}
+
+async fn not_found() -> Result<actix_web::HttpResponse, crate::error::Error> {
+    Err(crate::error::Error::NotFound)
+}
+
+/// Puts every route in its place: the keyed API wears its own face and touches no session; pages come last.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(web::scope("/tokens").wrap(from_fn(keyed::face)).configure(configure_tokens).default_service(web::route().to(not_found)))
+        .service(web::scope("/api/v2").wrap(from_fn(keyed::face)).configure(configure_v2).default_service(web::route().to(not_found)))
+        .configure(configure_operators)
+        .service(web::scope("").wrap(from_fn(pages)).configure(configure_pages).default_service(web::route().to(not_found)));
+}

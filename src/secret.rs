@@ -1,0 +1,140 @@
+//! Randomness, keyed hashes, sealing and constant-time compares. The format of any one secret is its room's.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead, KeyInit};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+/// Random bytes from the system.
+///
+/// # Panics
+/// When the operating system has no randomness, which no caller could do anything about.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Can't fail on a supported system: getrandom(2) only errs where the system call is missing.
+    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+/// A random text for a URL or a cookie: 256 bits in 43 characters of `A-Z a-z 0-9 - _`.
+pub fn random_text() -> SecretString {
+    URL_SAFE_NO_PAD.encode(random::<32>()).into()
+}
+
+/// Whether two byte strings are the same, in a time that does not tell where they differ.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+/// What a keyed hash is for: each purpose has a key of its own, so that a hash made for one says nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    AccessKey,
+    DeviceToken,
+    Session,
+    Link,
+    Csrf,
+    Fingerprint,
+}
+
+const PURPOSES: [(Purpose, &str); 6] = [
+    (Purpose::AccessKey, "belfry 2026 access key"),
+    (Purpose::DeviceToken, "belfry 2026 device token"),
+    (Purpose::Session, "belfry 2026 session"),
+    (Purpose::Link, "belfry 2026 one-time link"),
+    (Purpose::Csrf, "belfry 2026 csrf"),
+    (Purpose::Fingerprint, "belfry 2026 fingerprint"),
+];
+
+/// The hub's master secret, as the keys derived from it. The secret itself is not kept.
+#[derive(Clone)]
+pub struct Keyring {
+    hashing: [[u8; 32]; PURPOSES.len()],
+    sealing: [u8; 32],
+}
+
+impl Keyring {
+    /// Derives every key from the master secret (BLAKE3 key derivation, one context each).
+    pub fn derive(master: &SecretString) -> Self {
+        let material = master.expose_secret().as_bytes();
+        Self {
+            hashing: PURPOSES.map(|(_, context)| blake3::derive_key(context, material)),
+            sealing: blake3::derive_key("belfry 2026 sealing", material),
+        }
+    }
+
+    /// A fast keyed hash, for secrets that have enough randomness of their own.
+    pub fn hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.hashing[purpose as usize]);
+        for part in parts {
+            hasher.update(part);
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Encrypts `plain` so that the database alone does not tell it (XChaCha20-Poly1305, random nonce in front).
+    pub fn seal(&self, plain: &[u8]) -> Vec<u8> {
+        let nonce = random::<24>();
+        let cipher = XChaCha20Poly1305::new(&Key::from(self.sealing));
+        // Can't fail: the only error is a message of more than 256 GiB.
+        let sealed = cipher.encrypt(&XNonce::from(nonce), plain).expect("short enough to seal");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Decrypts what [`Keyring::seal`] made; `None` if it was made with another secret or was changed.
+    pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, body) = sealed.split_first_chunk::<24>()?;
+        XChaCha20Poly1305::new(&Key::from(self.sealing)).decrypt(&XNonce::from(*nonce), body).ok()
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(master: &str) -> Keyring {
+        Keyring::derive(&SecretString::from(master))
+    }
+
+    #[test]
+    fn each_purpose_and_each_master_has_its_own_hash() {
+        let mut seen = std::collections::HashSet::new();
+        for master in ["one", "two"] {
+            for (purpose, _) in PURPOSES {
+                assert!(seen.insert(ring(master).hash(purpose, &[b"x"])));
+            }
+        }
+    }
+
+    #[test]
+    fn purposes_stand_in_the_order_of_their_contexts() {
+        for (index, (purpose, _)) in PURPOSES.iter().enumerate() {
+            assert_eq!(*purpose as usize, index);
+        }
+    }
+
+    #[test]
+    fn sealed_opens_only_with_its_own_secret_and_unchanged() {
+        let mut sealed = ring("one").seal(b"token");
+        assert_eq!(ring("one").open(&sealed).as_deref(), Some(b"token".as_slice()));
+        assert_eq!(ring("two").open(&sealed), None);
+        sealed[30] ^= 1;
+        assert_eq!(ring("one").open(&sealed), None);
+        assert_eq!(ring("one").open(b"short"), None);
+    }
+
+    #[test]
+    fn nothing_shows_in_debug() {
+        assert_eq!(format!("{:?}", ring("one")), "Keyring(…)");
+    }
+}

@@ -1,0 +1,163 @@
+//! Every setting: its name, what it is when nobody says otherwise, and what it means. `config check`,
+//! `docs/configuration.md` and the reading of settings go by this table.
+
+/// A setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// `section.name`; `*` stands for a name that the operator chooses.
+    pub name: &'static str,
+    /// As it would be typed; empty: none.
+    pub default: &'static str,
+    /// Never shown.
+    pub secret: bool,
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, default, secret: false, meaning }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Key {
+    Key { name, default: "", secret: true, meaning }
+}
+
+/// All of them, by section.
+pub const KEYS: &[Key] = &[
+    key("server.bind", "127.0.0.1:8080", "Address and port to listen on."),
+    key(
+        "server.public_url",
+        "http://127.0.0.1:8080",
+        "Base of every link. An https URL selects the public profile: a secret key is required, private networks are refused.",
+    ),
+    key("server.workers", "", "Threads that answer requests; as many as there are cores when not set."),
+    key(
+        "server.trusted_proxies",
+        "",
+        "Networks of the proxies whose X-Forwarded-For is believed, with commas between: 10.0.0.0/8, 127.0.0.1/32.",
+    ),
+    secret(
+        "server.secret_key",
+        "The master secret, 32 characters or more, the same on all nodes. Required in the public profile; the local profile makes one and keeps it in the database.",
+    ),
+    key("database.url", "sqlite://data/belfry.db", "sqlite://FILE, or postgres://… as libpq reads it."),
+    secret("redis.url", "Redis or Valkey, for several nodes. Known, not used by this version."),
+    secret(
+        "mail.smtp_url",
+        "smtp://, smtps:// or smtp://…?tls=required, with user:password@ if needed. Without it letters stay in the outbox.",
+    ),
+    key("mail.from", "hub@localhost", "The sender's address."),
+    key("hub.name", "Belfry", "Shown on pages and in mails, and returned to Moodle."),
+    key("hub.contact_email", "", "Shown on pages: whom to write to."),
+    key("limits.max_site_users", "20000", "The user limit N: only sites with fewer registered users may push."),
+    key("limits.push_per_second", "50", "Pushes a second a site, on average."),
+    key("limits.push_burst", "200", "Pushes a site at once."),
+    key("limits.push_per_day", "500000", "Pushes a site in a UTC day."),
+    key("limits.push_per_device_per_minute", "30", "Pushes a minute to one device."),
+    key("limits.enrol_per_second", "20", "Enrolments a second a site, on average."),
+    key("limits.enrol_burst", "500", "Enrolments a site at once."),
+    key("limits.accesskeys_per_site_per_hour", "10", "Access-key requests an hour a site. Known, not used by this version."),
+    key("limits.accesskeys_per_address_per_hour", "30", "Access-key requests an hour an address. Known, not used by this version."),
+    key("limits.registrations_per_hour", "5", "Registrations an hour an address."),
+    key("limits.logins_per_hour", "20", "Logins an hour an address, and to an account."),
+    key("limits.resets_per_hour", "5", "Password resets an hour an address."),
+    key("limits.trial_devices", "50", "Devices of a claimed site on trial."),
+    key("limits.trial_per_second", "2", "Pushes a second of a claimed site on trial."),
+    key("limits.trial_per_day", "2000", "Pushes a day of a claimed site on trial."),
+    key("limits.body_bytes", "65536", "The largest body that the keyed API takes in."),
+    key("limits.payload_bytes", "4096", "The most that goes out to a gateway for one push."),
+    key("limits.spool_per_site", "100000", "Pushes of a site that wait for a gateway. Known, not used by this version."),
+    key("limits.spool_ttl", "24h", "How long a push waits for a gateway. Known, not used by this version."),
+    key("registration.claimed_push", "trial", "What a claimed site may push: trial, off or full."),
+    key("keys.rotation_overlap", "7d", "How long a rotated key goes on working. Known, not used by this version."),
+    key("devices.binding", "open", "open: a push to a token never seen enrols it, as stock Moodle needs; strict: it is refused."),
+    key("devices.confirm_within", "1m", "How soon a site must confirm a device that enrolled itself. Known, not used by this version."),
+    key("devices.stale_after", "180d", "After how long unseen a device is deleted. Known, not used by this version."),
+    key(
+        "apps.*.gateway",
+        "sandbox",
+        "The gateway of an app, by its X-AN-APP-NAME: sandbox or airnotifier. Served when nobody says otherwise: commoodlemoodlemobile.",
+    ),
+    key("gateways.airnotifier.url", "", "The backend AirNotifier; several, with commas between."),
+    secret("gateways.airnotifier.access_key", "The hub's master key at the backend AirNotifier."),
+    key("gateways.airnotifier.max_in_flight", "10", "Requests at once to each backend process."),
+    key("gateways.fcm.service_account", "", "Known, not used by this version."),
+    key("gateways.fcm.endpoint", "", "Known, not used by this version."),
+    key("gateways.apns.key_file", "", "Known, not used by this version."),
+    key("gateways.apns.key_id", "", "Known, not used by this version."),
+    key("gateways.apns.team_id", "", "Known, not used by this version."),
+    key("gateways.apns.topic", "", "Known, not used by this version."),
+    key("gateways.apns.endpoint", "", "Known, not used by this version."),
+    key(
+        "verification.allow_private_networks",
+        "",
+        "Whether proofs of ownership may be fetched from private addresses: true in the local profile unless set, refused in the public one.",
+    ),
+    key("log.level", "info", "What is logged: error, warn, info, debug, or a filter such as belfry=debug,warn."),
+    key("log.format", "text", "text or json."),
+];
+
+/// The row of a setting that somebody typed.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| matches(key.name, name))
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((before, after)) => name
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|chosen| !chosen.is_empty() && !chosen.contains('.')),
+    }
+}
+
+/// The setting that somebody probably meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let close = KEYS.iter().map(|key| (distance(key.name, name), key.name)).min()?;
+    (close.0 <= 3).then_some(close.1)
+}
+
+/// How many letters apart two names are (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let other = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = other.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// The table as `docs/configuration.md` has it.
+pub fn markdown() -> String {
+    let mut text = String::from("| setting | default | meaning |\n| --- | --- | --- |\n");
+    for key in KEYS {
+        let default = if key.default.is_empty() { "–".to_owned() } else { format!("`{}`", key.default) };
+        text += &format!("| `{}` | {default} | {} |\n", key.name.replace('*', "<name>"), key.meaning);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_this_table() {
+        let page = include_str!("../../docs/configuration.md");
+        assert!(page.contains(&markdown()), "docs/configuration.md should contain:\n{}", markdown());
+    }
+
+    #[test]
+    fn names_are_found_and_slips_are_guessed() {
+        assert!(find("server.bind").is_some() && find("apps.mine.gateway").is_some());
+        assert!(find("apps..gateway").is_none() && find("apps.a.b.gateway").is_none() && find("server").is_none());
+        assert_eq!(nearest("server.bindd"), Some("server.bind"));
+        assert_eq!(nearest("something.else.entirely"), None);
+    }
+}

@@ -1,0 +1,181 @@
+use diesel::prelude::*;
+
+use super::{NewSite, Site, SiteState};
+use crate::clock::Timestamp;
+use crate::db::schema::sites;
+use crate::db::{Conn, Fault};
+use crate::ids::{AccountId, SiteId};
+
+pub(super) fn insert(
+    conn: &mut Conn,
+    id: SiteId,
+    account: AccountId,
+    new: &NewSite,
+    state: SiteState,
+    token: &str,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    diesel::insert_into(sites::table)
+        .values((
+            (
+                sites::id.eq(id),
+                sites::account_id.eq(account),
+                sites::name.eq(&new.name.0),
+                sites::url.eq(new.url.as_str()),
+                sites::url_key.eq(new.url.key()),
+                sites::description.eq(&new.description.0),
+                sites::country.eq(&new.country.0),
+                sites::language.eq(&new.language.0),
+                sites::users.eq(new.users.0),
+            ),
+            (
+                sites::privacy.eq(new.privacy),
+                sites::email_alerts.eq(new.email_alerts),
+                sites::push_wanted.eq(new.push_wanted),
+                sites::push_stopped.eq(false),
+                sites::state.eq(state),
+                sites::proof_token.eq(token),
+                sites::created_at.eq(now),
+                sites::changed_at.eq(now),
+                sites::revision.eq(1),
+            ),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Writes a site that was read before.
+///
+/// # Errors
+/// [`Fault::Stale`] when somebody else has written it meanwhile.
+pub(super) fn save(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<(), Fault> {
+    let same = sites::table.find(site.id).filter(sites::revision.eq(site.revision));
+    let rows = diesel::update(same)
+        .set((
+            (
+                sites::account_id.eq(site.account_id),
+                sites::name.eq(&site.name),
+                sites::description.eq(&site.description),
+                sites::country.eq(&site.country),
+                sites::language.eq(&site.language),
+                sites::users.eq(site.users),
+                sites::privacy.eq(site.privacy),
+                sites::email_alerts.eq(site.email_alerts),
+                sites::push_wanted.eq(site.push_wanted),
+                sites::push_stopped.eq(site.push_stopped),
+            ),
+            (
+                sites::state.eq(site.state),
+                sites::state_reason.eq(&site.state_reason),
+                sites::state_before.eq(site.state_before),
+                sites::over_limit_since.eq(site.over_limit_since),
+                sites::held_since.eq(site.held_since),
+                sites::proof.eq(site.proof),
+                sites::proved_at.eq(site.proved_at),
+                sites::changed_at.eq(now),
+                sites::revision.eq(site.revision + 1),
+            ),
+        ))
+        .execute(conn)?;
+    if rows == 1 { Ok(()) } else { Err(Fault::Stale) }
+}
+
+/// A site by its id: for the hub itself and for staff.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn find(conn: &mut Conn, id: SiteId) -> Result<Option<Site>, Fault> {
+    Ok(sites::table.find(id).select(Site::as_select()).first(conn).optional()?)
+}
+
+/// A site of this account; nobody else's is found. A site that was taken off the hub is gone.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn owned_by(conn: &mut Conn, account: AccountId, id: SiteId) -> Result<Option<Site>, Fault> {
+    let owned = sites::table.find(id).filter(sites::account_id.eq(account).and(sites::state.ne(SiteState::Unregistered)));
+    Ok(owned.select(Site::as_select()).first(conn).optional()?)
+}
+
+/// The sites of an account, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn of_account(conn: &mut Conn, account: AccountId) -> Result<Vec<Site>, Fault> {
+    let owned = sites::table.filter(sites::account_id.eq(account).and(sites::state.ne(SiteState::Unregistered)));
+    Ok(owned.order(sites::id.desc()).limit(500).select(Site::as_select()).load(conn)?)
+}
+
+/// This account's live site at an address.
+pub(super) fn of_account_at(conn: &mut Conn, account: AccountId, url_key: &str) -> Result<Option<SiteId>, Fault> {
+    let same = sites::table
+        .filter(sites::account_id.eq(account).and(sites::url_key.eq(url_key)))
+        .filter(sites::state.ne_all([SiteState::Unregistered, SiteState::Registered]));
+    Ok(same.select(sites::id).first(conn).optional()?)
+}
+
+/// The active or suspended site at an address, other than `but`.
+pub(super) fn holder(conn: &mut Conn, url_key: &str, but: SiteId) -> Result<Option<Site>, Fault> {
+    let held = sites::table
+        .filter(sites::url_key.eq(url_key).and(sites::id.ne(but)))
+        .filter(sites::state.eq_any([SiteState::Active, SiteState::Suspended]));
+    Ok(held.order(sites::id).select(Site::as_select()).first(conn).optional()?)
+}
+
+/// How many sites are active.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn count_active(conn: &mut Conn) -> Result<i64, Fault> {
+    Ok(sites::table.filter(sites::state.eq(SiteState::Active)).count().get_result(conn)?)
+}
+
+/// How many sites are on the hub, in whatever state but unregistered.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn count_all(conn: &mut Conn) -> Result<i64, Fault> {
+    Ok(sites::table.filter(sites::state.ne(SiteState::Unregistered)).count().get_result(conn)?)
+}
+
+/// Which sites staff want to see.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Words in name or address.
+    pub words: String,
+    pub state: Option<SiteState>,
+    pub before: Option<SiteId>,
+}
+
+/// Sites, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Site>, Fault> {
+    let mut query = sites::table.select(Site::as_select()).order(sites::id.desc()).limit(most).into_boxed();
+    for word in filter.words.split_whitespace().take(8) {
+        let pattern = format!("%{}%", word.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        query = query.filter(lower(sites::name).like(pattern.clone()).escape('\\').or(sites::url.like(pattern).escape('\\')));
+    }
+    if let Some(state) = filter.state {
+        query = query.filter(sites::state.eq(state));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(sites::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+diesel::define_sql_function! {
+    /// Lower case, of ASCII letters at least.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// Sites that wait for somebody of the hub team: those held beside another registration of their address.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Site>, Fault> {
+    let held = sites::table.filter(sites::held_since.is_not_null()).filter(sites::state.eq(SiteState::Unverified));
+    Ok(held.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
+}

@@ -1,0 +1,53 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use askama::Template;
+
+use super::sites::SiteRow;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::visit::Staff;
+use crate::web::{self, Page, filters};
+use crate::{mail, push, sites};
+
+#[derive(Template)]
+#[template(path = "staff/home.html")]
+struct Home {
+    page: Page,
+    pending: Vec<SiteRow>,
+    stuck_letters: u64,
+    waiting_letters: u64,
+    sites: u64,
+    active: u64,
+    pushes_today: u64,
+}
+
+/// `GET /staff`: what needs attention.
+pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
+    let now = hub.clock.now();
+    hub.counts.flush(&hub.db, &hub.clock).await?;
+    let read = hub.db.read(move |conn| {
+        let pending = sites::pending(conn, 50)?;
+        let rows = super::sites::with_owners(conn, pending)?;
+        Ok::<_, Error>((
+            rows,
+            mail::counts(conn)?,
+            sites::count_all(conn)?,
+            sites::count_active(conn)?,
+            push::pushed_since(conn, now.day())?,
+        ))
+    });
+    let (rows, (waiting, stuck), all, active, pushes_today) = read.await?;
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    let max_users = hub.limits.max_site_users;
+    let page = Home {
+        page: staff.visit.page(&hub),
+        pending: rows.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), max_users)).collect(),
+        stuck_letters: count(stuck),
+        waiting_letters: count(waiting),
+        sites: count(all),
+        active: count(active),
+        pushes_today,
+    };
+    web::html(StatusCode::OK, &page)
+}

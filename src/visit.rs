@@ -1,0 +1,384 @@
+//! Who is at the other end of a page: the session or none, the CSRF token, the word left by the page before. Every
+//! page's scope is wrapped by [`pages`], and every row of `routes.rs` by [`allow`].
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::cookie::{Cookie, SameSite, time};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::{BytesMut, Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
+use futures_util::StreamExt;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::accounts::{self, Account, Role, Session};
+use crate::audit::Actor;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::secret::{self, Purpose};
+use crate::web::{ErrorPage, Fields, Flash, Page, Redirect, User, clear_flash, security_headers, take_flash};
+
+/// The largest form that a page takes, in bytes.
+const FORM_BYTES: usize = 64 * 1024;
+/// How often a session's last use is written.
+const TOUCH: Duration = Duration::from_secs(600);
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody.
+    Anyone,
+    /// Anybody who is logged in; what they see is scoped to what is theirs.
+    Account,
+    /// A member of the hub team with at least this role.
+    Staff(Role),
+    /// Who holds an access key: checked by `push`, in the order that clients expect.
+    Key,
+}
+
+/// A visit to a page.
+#[derive(Clone)]
+pub struct Visit {
+    pub session: Option<(Session, Account)>,
+    pub address: IpAddr,
+    pub agent: String,
+    pub csrf: String,
+    flash: Option<Flash>,
+    path: String,
+    request_id: String,
+}
+
+impl Visit {
+    /// What the layout shows around this visit's page.
+    pub fn page(&self, hub: &Hub) -> Page {
+        Page {
+            hub_name: hub.name.clone(),
+            css: hub.assets.url("belfry.css"),
+            logo: hub.assets.url("logo.svg"),
+            favicon: hub.assets.url("favicon.svg"),
+            user: self.account().map(|account| User { name: account.name.clone(), staff: account.role.is_some() }),
+            csrf: self.csrf.clone(),
+            flash: self.flash.clone(),
+            path: self.path.clone(),
+            local: hub.shows_letters(),
+            contact: hub.contact.clone(),
+            assets: hub.assets.clone(),
+        }
+    }
+
+    pub fn account(&self) -> Option<&Account> {
+        self.session.as_ref().map(|(_, account)| account)
+    }
+
+    /// Where this visit comes from, for a new session.
+    pub fn sign_in(&self) -> accounts::SignIn {
+        accounts::SignIn { address: self.address.to_string(), agent: self.agent.clone() }
+    }
+}
+
+/// Somebody who is logged in: the extractor of handlers whose row says [`Who::Account`].
+pub struct Owner {
+    pub visit: Visit,
+    pub account: Account,
+    pub session: Session,
+}
+
+/// A member of the hub team: the extractor of handlers whose row says [`Who::Staff`].
+pub struct Staff {
+    pub visit: Visit,
+    pub account: Account,
+}
+
+impl Staff {
+    pub fn actor(&self) -> Actor {
+        Actor::Account(self.account.id)
+    }
+}
+
+macro_rules! from_visit {
+    ($name:ident, $visit:ident => $made:expr) => {
+        impl FromRequest for $name {
+            type Error = Error;
+            type Future = std::future::Ready<Result<Self, Error>>;
+
+            fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let visit = req.extensions().get::<Visit>().cloned();
+                let made =
+                    visit.ok_or_else(|| Error::Internal(anyhow::anyhow!("a page outside the scope of pages"))).and_then(|$visit| $made);
+                std::future::ready(made)
+            }
+        }
+    };
+}
+
+from_visit!(Visit, visit => Ok(visit));
+from_visit!(Owner, visit => match visit.session.clone() {
+    Some((session, account)) => Ok(Owner { visit, account, session }),
+    None => Err(Error::LoggedOut),
+});
+from_visit!(Staff, visit => match visit.session.clone() {
+    Some((_, account)) if account.role.is_some() => Ok(Staff { visit, account }),
+    _ => Err(Error::LoggedOut),
+});
+
+/// A form whose CSRF token and origin were checked.
+pub struct Posted(pub Fields);
+
+impl FromRequest for Posted {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let fields = req.extensions().get::<Fields>().cloned();
+        std::future::ready(fields.map(Self).ok_or_else(|| Error::Internal(anyhow::anyhow!("a form that nobody checked"))))
+    }
+}
+
+fn hub_of(req: &ServiceRequest) -> Result<Data<Hub>, Error> {
+    req.app_data::<Data<Hub>>().cloned().ok_or_else(|| Error::Internal(anyhow::anyhow!("no hub")))
+}
+
+/// The names of the cookies: with the `__Host-` prefix where the hub is reached by https, which browsers demand for it.
+struct Names {
+    session: &'static str,
+    visitor: &'static str,
+}
+
+fn names(tls: bool) -> Names {
+    if tls {
+        Names { session: "__Host-belfry", visitor: "__Host-belfry-visitor" }
+    } else {
+        Names { session: "belfry", visitor: "belfry-visitor" }
+    }
+}
+
+fn cookie(hub: &Hub, name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build(name, value).path("/").http_only(true).secure(hub.public_url.is_https()).same_site(SameSite::Lax).finish()
+}
+
+/// The cookie of a new session.
+pub fn session_cookie(hub: &Hub, token: &SecretString) -> Cookie<'static> {
+    let mut cookie = cookie(hub, names(hub.public_url.is_https()).session, token.expose_secret().to_owned());
+    cookie.set_max_age(time::Duration::days(7));
+    cookie
+}
+
+/// Removes the session's cookie.
+pub fn no_session_cookie(hub: &Hub) -> Cookie<'static> {
+    let mut cookie = cookie(hub, names(hub.public_url.is_https()).session, String::new());
+    cookie.make_removal();
+    cookie
+}
+
+/// Wraps the scope of pages: finds out who visits, answers, dresses errors, sets the headers, writes one log line.
+pub async fn pages(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
+    let started = Instant::now();
+    let hub = hub_of(&req)?;
+    let tls = hub.public_url.is_https();
+    let request_id = request_id();
+    let (method, path) = (req.method().clone(), req.path().to_owned());
+    let (visit, visitor) = match arrive(&hub, &req, request_id.clone()).await {
+        Ok(arrived) => arrived,
+        // The database is away: the page says so, to somebody unknown.
+        Err(error) => (stranger(&hub, &req, request_id.clone()).0, Some(Err(error))),
+    };
+    let new_visitor = match visitor {
+        Some(Err(error)) => {
+            let response = dressed(&hub, &visit, error.status_code(), Some(&error));
+            return Ok(finish(req.into_response(response), tls, &request_id, &method, &path, started));
+        }
+        Some(Ok(cookie)) => Some(cookie),
+        None => None,
+    };
+    req.extensions_mut().insert(visit.clone());
+    let had_flash = visit.flash.is_some();
+    let res = next.call(req).await?.map_into_boxed_body();
+    let mut res = dress(&hub, &visit, res);
+    if let Some(cookie) = new_visitor {
+        res.response_mut().add_cookie(&cookie).ok();
+    }
+    let shown = res.status() != StatusCode::SEE_OTHER;
+    if had_flash && shown {
+        res.response_mut().add_cookie(&clear_flash()).ok();
+    }
+    Ok(finish(res, tls, &request_id, &method, &path, started))
+}
+
+fn finish(mut res: ServiceResponse, tls: bool, request_id: &str, method: &Method, path: &str, started: Instant) -> ServiceResponse {
+    security_headers(res.headers_mut(), tls);
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        res.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+    }
+    let (status, duration_ms) = (res.status().as_u16(), started.elapsed().as_millis());
+    tracing::info!(%method, path = shown_path(path), status, duration_ms, request_id, "page");
+    res
+}
+
+/// A path for the log: the secrets of links come in the query, which is never logged.
+fn shown_path(path: &str) -> &str {
+    path.get(..200).unwrap_or(path)
+}
+
+fn request_id() -> String {
+    u64::from_le_bytes(secret::random::<8>()).to_string()
+}
+
+type Arrived = (Visit, Option<Result<Cookie<'static>, Error>>);
+
+fn stranger(hub: &Hub, req: &ServiceRequest, request_id: String) -> Arrived {
+    let known =
+        req.cookie(names(hub.public_url.is_https()).visitor).map(|cookie| cookie.value().to_owned()).filter(|token| token.len() == 43);
+    let (token, new) = match known {
+        Some(token) => (token, None),
+        None => {
+            let token = secret::random_text().expose_secret().to_owned();
+            let cookie = cookie(hub, names(hub.public_url.is_https()).visitor, token.clone());
+            (token, Some(Ok(cookie)))
+        }
+    };
+    (visit(hub, req, None, &token, request_id), new)
+}
+
+fn visit(hub: &Hub, req: &ServiceRequest, session: Option<(Session, Account)>, token: &str, request_id: String) -> Visit {
+    let agent = req.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    Visit {
+        session,
+        address: hub.proxies.client(req.request()),
+        agent: agent.to_owned(),
+        csrf: csrf_token(hub, token),
+        flash: take_flash(req.request()),
+        path: req.path().to_owned(),
+        request_id,
+    }
+}
+
+fn csrf_token(hub: &Hub, token: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&hub.ring.hash(Purpose::Csrf, &[token.as_bytes()])[..24])
+}
+
+async fn arrive(hub: &Hub, req: &ServiceRequest, request_id: String) -> Result<Arrived, Error> {
+    let Some(cookie) = req.cookie(names(hub.public_url.is_https()).session) else { return Ok(stranger(hub, req, request_id)) };
+    let (now, hash) = (hub.clock.now(), Session::token_hash(&hub.ring, cookie.value()));
+    let found = hub.db.read(move |conn| accounts::session(conn, &hash, now)).await?;
+    let Some((session, account)) = found else { return Ok(stranger(hub, req, request_id)) };
+    if now.since(session.seen_at) > TOUCH {
+        let (id, until) = (session.id, Session::lasts_until(now));
+        hub.db.write(move |tx| accounts::touch_session(tx.conn(), id, now, until)).await?;
+    }
+    Ok((visit(hub, req, Some((session, account)), cookie.value(), request_id), None))
+}
+
+fn dress(hub: &Hub, visit: &Visit, res: ServiceResponse) -> ServiceResponse {
+    let status = res.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let has_page = res.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    // A page that was made on purpose stays as it is, such as a form with its errors.
+    if !is_error || (has_page && res.response().error().is_none()) {
+        return res;
+    }
+    let response = {
+        let error = res.response().error().and_then(|e| e.as_error::<Error>());
+        dressed(hub, visit, status, error)
+    };
+    res.into_response(response)
+}
+
+fn dressed(hub: &Hub, visit: &Visit, status: StatusCode, error: Option<&Error>) -> actix_web::HttpResponse {
+    if matches!(error, Some(Error::LoggedOut)) {
+        let next: String = url::form_urlencoded::byte_serialize(visit.path.as_bytes()).collect();
+        return redirect_now(&format!("/login?next={next}"));
+    }
+    if let Some(Error::Internal(cause)) = error {
+        tracing::error!(request_id = visit.request_id, error = format!("{cause:#}"), "a page broke");
+    }
+    ErrorPage::new(visit.page(hub), status, error, &visit.request_id).response(status)
+}
+
+fn redirect_now(to: &str) -> actix_web::HttpResponse {
+    actix_web::HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+/// Wraps one row of `routes.rs`: lets in who may call, and checks each form's origin and CSRF token.
+pub async fn allow(who: Who, mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
+    let visit = req.extensions().get::<Visit>().cloned();
+    if let Some(visit) = visit {
+        let role = visit.account().and_then(|account| account.role);
+        match who {
+            Who::Anyone | Who::Key => {}
+            Who::Account if visit.session.is_some() => {}
+            Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
+            Who::Account => return Err(Error::LoggedOut.into()),
+            Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut.into()),
+            Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.").into()),
+        }
+        if req.method() == Method::POST {
+            let fields = checked_form(&visit, &mut req).await?;
+            req.extensions_mut().insert(fields);
+        }
+    } else if who != Who::Key && who != Who::Anyone {
+        return Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages")).into());
+    }
+    Ok(next.call(req).await?.map_into_boxed_body())
+}
+
+async fn checked_form(visit: &Visit, req: &mut ServiceRequest) -> Result<Fields, Error> {
+    same_origin(req)?;
+    let fields = Fields::parse(&body(req).await?);
+    if !secret::same(fields.text("csrf_token").as_bytes(), visit.csrf.as_bytes()) {
+        return Err(Error::Forbidden("This form was too old, or did not come from here. Go back, reload the page and send it again."));
+    }
+    Ok(fields)
+}
+
+/// A form comes from the hub's own pages: by its public address, or by the name that the browser has asked for.
+fn same_origin(req: &ServiceRequest) -> Result<(), Error> {
+    let Some(origin) = req.headers().get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let hub = hub_of(req)?;
+    let host = origin.split_once("://").map(|(_, host)| host);
+    let asked = req.headers().get(header::HOST).and_then(|v| v.to_str().ok());
+    if origin == hub.public_url.origin() || (host.is_some() && host == asked) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("This form was sent from another site."))
+    }
+}
+
+async fn body(req: &mut ServiceRequest) -> Result<BytesMut, Error> {
+    let mut payload = req.take_payload();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|e| Error::Malformed(format!("The form did not arrive whole ({e}).")))?;
+        if body.len() + chunk.len() > FORM_BYTES {
+            return Err(Error::TooLarge(FORM_BYTES));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Begins a session for an account, and goes to a page with it. An older session of this browser ends: the cookie's
+/// value never outlives a login.
+///
+/// # Errors
+/// When it can't be written.
+pub async fn enter(hub: &Hub, visit: &Visit, account: crate::ids::AccountId, to: &str) -> Result<Redirect, Error> {
+    let (ring, now, from) = (hub.ring.clone(), hub.clock.now(), visit.sign_in());
+    let before = visit.session.as_ref().map(|(session, _)| session.id);
+    let token = hub
+        .db
+        .write(move |tx| {
+            if let Some(before) = before {
+                accounts::end_session(tx.conn(), before)?;
+            }
+            accounts::begin_session(tx, &ring, now, account, &from)
+        })
+        .await
+        .map_err(Error::from)?;
+    Ok(Redirect::to(to).cookie(session_cookie(hub, &token)))
+}

@@ -1,0 +1,18 @@
+//! What every page needs and no domain word: layout, forms, faces of errors, cookies, headers, client address, charts.
+
+mod assets;
+mod chart;
+mod client;
+mod face;
+mod fields;
+pub mod filters;
+mod page;
+mod respond;
+
+pub use assets::{Assets, serve as serve_asset};
+pub use chart::{Bar, Chart};
+pub use client::Proxies;
+pub use face::{ErrorPage, status_of};
+pub use fields::{Check, Field, Fields, Opt, options};
+pub use page::{Badge, Flash, Page, User, When};
+pub use respond::{Redirect, clear_flash, html, security_headers, take_flash};
