@@ -306,9 +306,12 @@ impl Message {
                 }
                 self.data.retain(|(known, _)| known != name);
             }
-            let over = self.payload_bytes().saturating_sub(limit);
-            if let (Notification::Shown { body, .. }, true) = (&mut self.notification, over > 0) {
-                shorten(body, over);
+            // Moodle cuts its text by itself, but not its subject: that may be what is too long.
+            for part in [Part::Body, Part::Title] {
+                let over = self.payload_bytes().saturating_sub(limit);
+                if let (Notification::Shown { title, body }, true) = (&mut self.notification, over > 0) {
+                    shorten(if part == Part::Body { body } else { title }, over);
+                }
             }
         }
         match self.payload_bytes() {
@@ -324,6 +327,13 @@ impl Message {
         serde_json::to_writer(&mut out, &ForAirnotifier { message: self, token }).unwrap_or_default();
         out
     }
+}
+
+/// What of a notification may be shortened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Body,
+    Title,
 }
 
 /// Cuts `over` bytes and the room for an ellipsis off the end, at a character's boundary.

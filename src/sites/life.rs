@@ -7,7 +7,7 @@ use super::{NewSite, store};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
-use crate::db::{Change, Fault, Tx};
+use crate::db::{Change, Tx};
 use crate::ids::{AccountId, SiteId};
 use crate::mail::{self, Desk, Letter, Lifted, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, Verified};
 use crate::secret;
