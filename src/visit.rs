@@ -305,25 +305,35 @@ fn redirect_now(to: &str) -> actix_web::HttpResponse {
 
 /// Wraps one row of `routes.rs`: lets in who may call, and checks each form's origin and CSRF token.
 pub async fn allow(who: Who, mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
-    let visit = req.extensions().get::<Visit>().cloned();
-    if let Some(visit) = visit {
-        let role = visit.account().and_then(|account| account.role);
-        match who {
-            Who::Anyone | Who::Key => {}
-            Who::Account if visit.session.is_some() => {}
-            Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
-            Who::Account => return Err(Error::LoggedOut.into()),
-            Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut.into()),
-            Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.").into()),
-        }
-        if req.method() == Method::POST {
-            let fields = checked_form(&visit, &mut req).await?;
-            req.extensions_mut().insert(fields);
-        }
-    } else if who != Who::Key && who != Who::Anyone {
-        return Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages")).into());
+    // An error becomes an answer here already: as an error it would pass by the face of the scope.
+    match admit(who, &mut req).await {
+        Ok(()) => Ok(next.call(req).await?.map_into_boxed_body()),
+        Err(error) => Ok(req.error_response(error)),
     }
-    Ok(next.call(req).await?.map_into_boxed_body())
+}
+
+async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
+    let visit = req.extensions().get::<Visit>().cloned();
+    let Some(visit) = visit else {
+        // Only the keyed API and the operators' routes stand outside the scope of pages.
+        return match who {
+            Who::Key | Who::Anyone => Ok(()),
+            Who::Account | Who::Staff(_) => Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages"))),
+        };
+    };
+    let role = visit.account().and_then(|account| account.role);
+    match who {
+        Who::Anyone | Who::Key => {}
+        Who::Account | Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut),
+        Who::Account => {}
+        Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
+        Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.")),
+    }
+    if req.method() == Method::POST {
+        let fields = checked_form(&visit, req).await?;
+        req.extensions_mut().insert(fields);
+    }
+    Ok(())
 }
 
 async fn checked_form(visit: &Visit, req: &mut ServiceRequest) -> Result<Fields, Error> {

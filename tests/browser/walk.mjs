@@ -1,0 +1,230 @@
+// Walks the pages as people do: from the front page to a delivered push, with what the pages tell and nothing else.
+// node tests/browser/walk.mjs BINARY
+import { resolve } from "node:path";
+import { chromium } from "playwright-core";
+import { Hub, until } from "./hub.mjs";
+import { Site } from "./site.mjs";
+import { Sink } from "./smtp.mjs";
+import { Report, guard, look } from "./watch.mjs";
+
+const binary = resolve(process.argv[2] ?? "target/debug/belfry");
+const report = new Report();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
+const PASSWORD = "quite a long password";
+
+/** The link in the newest letter to somebody. */
+async function mailed(sink, to, subject) {
+  const letter = await until(`a letter "${subject}" to ${to}`, () => sink.letters.findLast((l) => l.to === to && l.subject.includes(subject)));
+  return letter.text.match(/https?:\/\/\S+token=\S+/)?.[0] ?? letter.text.match(/https?:\/\/\S+/)[0];
+}
+
+const press = async (page, name) => {
+  await page.getByRole("button", { name, exact: true }).click();
+  await page.waitForLoadState();
+};
+
+async function register(page, site, email, users) {
+  await page.getByLabel("Name of the site").fill("Example School");
+  await page.getByLabel("Address of the site").fill(site.url);
+  await page.getByLabel("Registered users").fill(users);
+  await page.getByLabel("Country").selectOption("ES");
+  await page.getByLabel("Your name").fill("Ada Admin");
+  await page.getByLabel("Your e-mail address").fill(email);
+  await page.getByLabel("A password").fill(PASSWORD);
+  await page.getByLabel("I have read the policy").check();
+  await press(page, "Register the site");
+}
+
+/** From `/` to a delivered push. `between` runs between any two steps. */
+async function walk(width, hub, sink, between, javaScriptEnabled = true) {
+  const email = `ada.${width}.${javaScriptEnabled}@school.example`;
+  const site = await Site.start();
+  const context = await browser.newContext({ viewport: SIZES[width], javaScriptEnabled });
+  const page = await context.newPage();
+  guard(page, report, hub.url);
+  const see = async (name) => {
+    if (javaScriptEnabled) await look(page, report, name, width);
+    await between();
+  };
+
+  await page.goto(hub.url);
+  await page.keyboard.press("Tab");
+  report.equal("first stop of the keyboard", await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  await see("front");
+
+  await page.getByRole("link", { name: "Register your site" }).click();
+  await see("register");
+  await page.goto(`${hub.url}/register`);
+  report.check("push is on by default", await page.getByLabel("Use push notifications").isChecked());
+  report.check("the limit is said", (await page.textContent("#users-limit")).includes("The public push server is limited to Moodle sites with fewer than 20,000 users"));
+  if (javaScriptEnabled) {
+    await page.getByLabel("Registered users").fill("20000");
+    report.check("too many users are noticed while typing", (await page.textContent("#users-limit")).includes("push stays off"));
+    await page.getByLabel("Registered users").fill("19,999");
+    report.check("few enough users are noticed while typing", (await page.textContent("#users-limit")).includes("push can be on"));
+  }
+  await page.getByLabel("Name of the site").fill("Kept <b>name</b>");
+  await page.getByLabel("A password").fill("short");
+  await press(page, "Register the site");
+  report.equal("what was typed is kept", await page.getByLabel("Name of the site").inputValue(), "Kept <b>name</b>");
+  report.equal("but not the password", await page.getByLabel("A password").inputValue(), "");
+  report.check("an error stands beside its field", await page.locator("#url-error").isVisible());
+  await see("register-errors");
+  await page.goto(`${hub.url}/register`);
+  await register(page, site, email, "1200");
+  report.check("told to look for mail", await page.getByRole("heading", { name: "Look in your mail" }).isVisible());
+  await see("sent");
+
+  await page.goto(await mailed(sink, email, "Confirm your address"));
+  report.check("logged in at the site's page", await page.getByRole("heading", { name: "Example School" }).isVisible());
+  report.check("the next step is to verify", await page.getByRole("heading", { name: "Prove that this site is yours" }).isVisible());
+  await see("site-unverified");
+
+  await page.getByRole("link", { name: "Verify the site" }).click();
+  await see("verify");
+  await press(page, "Check now");
+  report.check("nothing is found yet", await page.getByRole("heading", { name: "Not found yet" }).isVisible());
+  await see("verify-failed");
+  site.head = await page.getByLabel("Tag", { exact: true }).inputValue();
+  await press(page, "Check now");
+  report.check("the site is active", await page.getByText("Active", { exact: true }).isVisible());
+  await see("site-active");
+
+  await page.getByRole("link", { name: "Issue an access key" }).click();
+  await see("keys");
+  await page.goto(page.url());
+  await press(page, "Issue a site key");
+  const key = await page.getByLabel("Access key", { exact: true }).inputValue();
+  report.check("the key has its form", /^belfry_s_[A-Za-z0-9_-]{38}$/.test(key), key);
+  report.equal("the server to type into Moodle", await page.getByLabel("Airnotifier URL").inputValue(), "http://127.0.0.1");
+  report.equal("the port to type into Moodle", await page.getByLabel("Airnotifier port").inputValue(), String(hub.port));
+  const app = await page.getByLabel("Airnotifier app name").inputValue();
+  await see("key-new");
+
+  const headers = { "X-AN-APP-NAME": app, "X-AN-APP-KEY": key };
+  const device = new FormData();
+  device.set("device", "Android-fcm");
+  const enrolled = await fetch(`${hub.url}/tokens/fcm:token-${width}-${javaScriptEnabled}-0123456789`, { method: "POST", headers, body: device });
+  report.equal("a device is enrolled", await enrolled.text(), '{"status":"ok"}');
+  await between();
+  const pushed = await fetch(`${hub.url}/api/v2/push/`, {
+    method: "POST",
+    headers: { ...headers, "Content-Type": "application/x-www-form-urlencoded" },
+    body: JSON.stringify({ device: "Android-fcm", token: `fcm:token-${width}-${javaScriptEnabled}-0123456789`, extra: { processor: "moodle", component: "moodle", name: "instantmessage", notification: 0, smallmessage: "Hello" } }),
+  });
+  report.equal("a push is accepted", pushed.status, 202);
+  const check = await fetch(`${hub.url}/tokens/testtoken`, { method: "POST", headers });
+  report.equal("Moodle's check of its key is green", `${check.status} ${(await check.json()).error}`, "400 Invalid token");
+  await page.getByRole("link", { name: "watch deliveries" }).click();
+  report.check("the push is listed", await page.locator(".badge", { hasText: "Delivered" }).first().isVisible());
+  await see("deliveries");
+  for (const [tab, name] of [["Devices", "devices"], ["Overview", "site-pushing"], ["Settings", "settings"], ["Access keys", "keys-listed"]]) {
+    await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: tab }).click();
+    await see(name);
+  }
+
+  await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("Registered users").fill("20000");
+  await press(page, "Save");
+  report.check("push goes off over the limit", await page.getByText("Push off: too many users").isVisible());
+  const over = await fetch(`${hub.url}/api/v2/push`, { method: "POST", headers, body: "{}" });
+  report.equal("and pushes are refused", `${over.status} ${(await over.json()).code}`, "403 over_user_limit");
+  await mailed(sink, email, "Push is off");
+  await see("site-over-limit");
+  await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("Registered users").fill("1200");
+  await press(page, "Save");
+  report.check("and on again", await page.getByText("Push on", { exact: true }).isVisible());
+
+  await page.getByRole("link", { name: "Account" }).click();
+  await see("account");
+  await page.getByRole("link", { name: "My sites" }).click();
+  await see("my-sites");
+  await press(page, "Log out");
+  await page.goto(`${hub.url}/my/sites`);
+  report.check("logged out", page.url().includes("/login?next="), page.url());
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill("wrong password");
+  await press(page, "Log in");
+  report.check("a wrong password is told", await page.locator("#email-error").isVisible());
+  await see("login-errors");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await press(page, "Log in");
+  report.check("logged in again", page.url().endsWith("/my/sites"), page.url());
+  await press(page, "Log out");
+  await page.goto(`${hub.url}/password/forgot`);
+  await see("forgot");
+  await page.goto(`${hub.url}/password/forgot`);
+  await page.getByLabel("E-mail address").fill(email);
+  await press(page, "Send the link");
+  await page.goto(await mailed(sink, email, "Choose a new password"));
+  await see("reset");
+  await page.getByLabel("New password").fill(`${PASSWORD} too`);
+  await press(page, "Set the password");
+  report.check("the new password logs in", page.url().endsWith("/my/sites"), page.url());
+  for (const [path, name] of [["/help", "help"], ["/privacy", "privacy"], ["/nowhere", "not-found"]]) {
+    await page.goto(hub.url + path);
+    await see(name);
+  }
+  await context.close();
+  site.stop();
+  return { headers, siteUrl: site.url };
+}
+
+async function staff(width, hub, { headers, siteUrl }) {
+  const email = `mentor.${width}@hub.example`;
+  const link = hub.command("staff", "add", email, "--role", "admin").match(/http\S+/)[0];
+  const context = await browser.newContext({ viewport: SIZES[width] });
+  const page = await context.newPage();
+  guard(page, report, hub.url);
+  await page.goto(link);
+  await look(page, report, "staff-welcome", width);
+  await page.getByLabel("New password").fill(PASSWORD);
+  await press(page, "Set the password");
+  await page.getByRole("link", { name: "Staff" }).click();
+  await look(page, report, "staff-home", width);
+  await page.getByRole("navigation", { name: "Staff" }).getByRole("link", { name: "Sites" }).click();
+  await look(page, report, "staff-sites", width);
+  await page.getByLabel("Name or address").fill(siteUrl.slice(7));
+  await press(page, "Search");
+  await page.getByRole("link", { name: "Example School" }).first().click();
+  await look(page, report, "staff-site", width);
+  await press(page, "Suspend the site");
+  report.check("a decision wants a reason", await page.locator("#reason-suspend-error").isVisible());
+  await page.getByLabel("Suspend: why?").fill("Floods one phone");
+  await press(page, "Suspend the site");
+  const push = () => fetch(`${hub.url}/api/v2/push`, { method: "POST", headers, body: JSON.stringify({ token: "fcm:token-after", extra: { processor: "moodle", smallmessage: "x" } }) });
+  report.equal("a suspended site can't push", (await push()).status, 403);
+  await look(page, report, "staff-suspended", width);
+  await page.getByLabel("Lift the suspension: why?").fill("Mended");
+  await press(page, "Lift the suspension");
+  report.equal("and can again after the lift", (await push()).status, 202);
+  await page.goto(`${hub.url}/staff/outbox`);
+  await look(page, report, "staff-outbox", width);
+  await page.getByRole("link", { name: /is suspended/ }).first().click();
+  await look(page, report, "staff-letter", width);
+  report.check("the audit log holds", hub.command("audit", "verify").includes("each following"));
+  await context.close();
+}
+
+try {
+  const sink = await Sink.start();
+  const hub = await Hub.start(binary, { BELFRY_MAIL__SMTP_URL: sink.url });
+  const walked = await walk("phone", hub, sink, async () => {});
+  await staff("phone", hub, walked);
+  await staff("desktop", hub, walked);
+  await walk("desktop", hub, sink, async () => {}, false);
+  // The same walk, with kill -9 and a restart between any two steps.
+  await walk("desktop", hub, sink, () => hub.crash());
+  report.equal("SIGTERM ends it well", await hub.stop(), 0);
+  sink.stop();
+} catch (error) {
+  report.check("the walk", false, error.stack);
+}
+await browser.close();
+console.log(`browser: ${report.passed} passed, ${report.failed} failed`);
+process.exit(report.failed === 0 ? 0 : 1);
