@@ -1,0 +1,11 @@
+//! What each audience sees, over real HTTP, on SQLite or (with `BELFRY_TEST_DATABASE_URL`) on PostgreSQL.
+
+mod gateway;
+mod house;
+mod keyed;
+mod letters;
+mod my;
+mod nodes;
+mod public;
+mod roles;
+mod support;

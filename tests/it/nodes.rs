@@ -1,0 +1,124 @@
+//! Several nodes, restarts, and bursts on one database.
+
+use std::time::{Duration, Instant};
+
+use belfry::audit::{self, Actor};
+use belfry::keys::{self, KeyKind};
+use belfry::sites;
+
+use crate::support::{TestHub, postgres};
+
+/// What one node revokes, another refuses within a second: by the change log alone.
+#[actix_web::test]
+async fn a_revocation_reaches_the_other_node_within_a_second() {
+    let one = TestHub::start().await;
+    let two = one.second().await;
+    let site = one.active_site().await;
+    let (id, key) = one.key(site.id, KeyKind::Site).await;
+    let ask = || two.send(
+        actix_web::http::Method::POST,
+        "/tokens/testtoken",
+        &[("X-AN-APP-NAME", crate::support::APP), ("X-AN-APP-KEY", &key)],
+        "",
+    );
+    let waited = Instant::now();
+    while ask().await.said() != "400 invalid_token" {
+        assert!(waited.elapsed() < Duration::from_secs(2), "the new key has not arrived");
+    }
+    let (now, site_id) = (one.clock.now(), site.id);
+    one.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site_id, id)).await.unwrap();
+    let revoked = Instant::now();
+    while ask().await.said() != "400 key_revoked" {
+        assert!(revoked.elapsed() < Duration::from_secs(1), "the revocation has not arrived");
+    }
+}
+
+/// What a node starts with is what the database says, not what another has in memory.
+#[actix_web::test]
+async fn a_new_node_knows_keys_quotas_and_devices() {
+    let one = TestHub::start().await;
+    let site = one.active_site().await;
+    assert_eq!(site.push("token-0123456789").await.said(), "202");
+    one.hub.counts.flush(&one.hub.db, &one.hub.clock).await.unwrap();
+    let two = one.second().await;
+    let elsewhere = crate::support::TestSite { hub: &two, account: site.account, id: site.id, key: site.key.clone() };
+    assert_eq!(elsewhere.enrol("token-0123456789").await.body, r#"{"status":"token exists"}"#);
+    assert_eq!(elsewhere.push("token-0123456789").await.said(), "202");
+}
+
+/// Writes that come at once are all kept, and on SQLite share their commits.
+#[actix_web::test]
+async fn a_burst_of_enrolments_is_kept_whole() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let enrolments = (0..200).map(|n| {
+        let site = &site;
+        async move { site.enrol(&format!("burst-token-0123456789-{}", n % 150)).await.status.as_u16() }
+    });
+    assert!(futures_util::future::join_all(enrolments).await.iter().all(|status| *status == 200));
+    let id = site.id;
+    assert_eq!(hub.hub.db.read(move |conn| belfry::devices::count(conn, id)).await.unwrap(), 150);
+}
+
+/// One closure's refusal costs the others of its group nothing, and leaves nothing of its own behind.
+#[actix_web::test]
+async fn half_an_act_cannot_happen() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let (id, now) = (site.id, hub.clock.now());
+    let writes = (0..50).map(|n| {
+        let db = &hub.hub.db;
+        async move {
+            db.write(move |tx| {
+                audit::note(tx, now, Actor::Operator, audit::Event::SiteChanged, id, Some("in a group"))?;
+                if n % 2 == 0 { Err(belfry::error::Error::NotFound) } else { Ok(()) }
+            })
+            .await
+            .is_ok()
+        }
+    });
+    let done = futures_util::future::join_all(writes).await;
+    assert_eq!(done.iter().filter(|done| **done).count(), 25);
+    let entries = hub.hub.db.read(move |conn| audit::about_site(conn, id, 1_000)).await.unwrap();
+    assert_eq!(entries.iter().filter(|entry| entry.reason.as_deref() == Some("in a group")).count(), 25);
+    hub.hub.db.read(audit::verify).await.unwrap();
+}
+
+/// A proof by somebody else for the address of an active site takes nothing over.
+#[actix_web::test]
+async fn a_second_owner_of_an_address_is_held_and_the_first_is_told() {
+    let hub = TestHub::start().await;
+    let first = hub.active_site().await;
+    let second = hub.site("second@school.example", false).await;
+    // The same address for both.
+    let (one, two, now, desk) = (first.id, second.id, hub.clock.now(), hub.hub.desk.clone());
+    let (site, holder) = hub.hub.db.read(move |conn| Ok::<_, belfry::db::Fault>((sites::find(conn, two)?.unwrap(), sites::find(conn, one)?.unwrap()))).await.unwrap();
+    hub.hub.db.write(move |tx| sites::hold(tx, &desk, now, &site, &holder)).await.unwrap();
+    assert!(hub.letter("url_contested").await.unwrap().contains("goes on working"));
+    assert_eq!(first.push("token-0123456789").await.said(), "202");
+    let mut staff = hub.person("mentor@hub.example", Some(belfry::accounts::Role::Analyst)).await;
+    assert!(staff.get("/staff").await.body.contains(&two.to_string()));
+}
+
+/// Tampering with the log is found.
+#[actix_web::test]
+async fn a_changed_audit_entry_is_found() {
+    let hub = TestHub::start().await;
+    hub.active_site().await;
+    assert!(hub.hub.db.read(audit::verify).await.unwrap() >= 3);
+    let changed = hub.hub.db.write(|tx| {
+        use diesel::RunQueryDsl;
+        Ok::<_, belfry::db::Fault>(diesel::sql_query("UPDATE audit SET reason = 'something else' WHERE seq = 2").execute(tx.conn())?)
+    });
+    assert_eq!(changed.await.unwrap(), 1);
+    let found = hub.hub.db.read(audit::verify).await.unwrap_err();
+    assert!(found.to_string().contains("audit entry 2"), "{found}");
+}
+
+/// This run tests the database that it says it tests.
+#[actix_web::test]
+async fn the_run_is_on_the_database_it_names() {
+    let hub = TestHub::start().await;
+    let is_postgres = hub.hub.db.read(|conn| Ok::<_, belfry::db::Fault>(matches!(conn, belfry::db::Conn::Postgres(_)))).await.unwrap();
+    assert_eq!(is_postgres, postgres().is_some());
+}
