@@ -27,7 +27,8 @@ const NOT_PASSED: [&str; 13] = [
     "replytoname",
     "alert",
 ];
-/// What is dropped, in this order, from a message that is too large. What opens the notification is not among it.
+/// What is dropped, in this order, from a message that is too large. What opens the notification
+/// is not among it; whatever else there is goes after these.
 const DROPPED_FIRST: [&str; 10] = [
     "customdata",
     "contexturlname",
@@ -40,6 +41,23 @@ const DROPPED_FIRST: [&str; 10] = [
     "userfromfullname",
     "contexturl",
 ];
+/// What the app opens a notification by: all that is left of the data when the rest has had to go.
+const OPENS: [&str; 12] = [
+    "notif",
+    "moodlecomponent",
+    "name",
+    "site",
+    "siteurl",
+    "encrypted",
+    "notId",
+    "savedmessageid",
+    "convid",
+    "userfromid",
+    "usertoid",
+    "courseid",
+];
+/// The most members of `extra` that have a value; Moodle sends 32. Each is compared with those before it.
+const MOST_MEMBERS: usize = 128;
 /// Never a data key: FCM refuses them.
 const RESERVED: [&str; 2] = ["from", "message_type"];
 /// What the shortened text ends with.
@@ -66,7 +84,16 @@ enum Notification {
         body: String,
     },
     /// As a client gave it.
-    Given(Box<RawValue>),
+    Given {
+        raw: Box<RawValue>,
+        bytes: usize,
+    },
+}
+
+impl Notification {
+    fn given(raw: Box<RawValue>) -> Self {
+        Self::Given { bytes: text_bytes(raw.get()), raw }
+    }
 }
 
 /// Why a push can't be translated.
@@ -85,26 +112,22 @@ pub enum CantTranslate {
     },
 }
 
-/// A value of `extra`, as the text that the phone gets; null and structures that mean nothing there are none.
-struct Value<'a>(Option<Cow<'a, str>>);
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        Ok(Self(match raw.as_bytes().first() {
-            Some(b'"') => {
-                #[derive(Deserialize)]
-                struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-                let text: Text = serde_json::from_str(raw).map_err(serde::de::Error::custom)?;
-                Some(text.0).filter(|text| !text.is_empty())
-            }
-            Some(b't') => Some(Cow::Borrowed("1")),
-            Some(b'f') => Some(Cow::Borrowed("0")),
-            Some(b'n') | None => None,
-            // Numbers as they were written, structures as their JSON.
-            Some(_) => Some(Cow::Borrowed(raw)),
-        }))
-    }
+/// A value of `extra` as the text that the phone gets. Null, empty text, and structures that mean nothing there are
+/// none.
+fn as_text<'a>(name: &str, raw: &'a RawValue) -> serde_json::Result<Option<Cow<'a, str>>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    let raw = raw.get();
+    Ok(match raw.as_bytes().first() {
+        Some(b'"') => Some(serde_json::from_str::<Text>(raw)?.0).filter(|text| !text.is_empty()),
+        Some(b't') => Some(Cow::Borrowed("1")),
+        Some(b'f') => Some(Cow::Borrowed("0")),
+        Some(b'n') | None => None,
+        // The app reads it as JSON in text.
+        Some(b'{' | b'[') => (name == "customdata").then_some(Cow::Borrowed(raw)),
+        // Numbers as they were written.
+        Some(_) => Some(Cow::Borrowed(raw)),
+    })
 }
 
 /// The members of `extra` that have a value.
@@ -123,18 +146,21 @@ impl<'de> Deserialize<'de> for Extra<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra<'de>, A::Error> {
                 let mut members: Vec<(Cow<str>, Cow<str>)> = Vec::with_capacity(32);
                 while let Some(name) = map.next_key::<Name>()? {
-                    let Value(value) = map.next_value()?;
+                    let value = as_text(&name.0, map.next_value()?).map_err(serde::de::Error::custom)?;
                     // The first of two with one name: what was looked at is what is sent.
                     if let Some(value) = value
                         && !members.iter().any(|(known, _)| *known == name.0)
                     {
+                        if members.len() == MOST_MEMBERS {
+                            return Err(serde::de::Error::custom(format_args!("more than {MOST_MEMBERS} members")));
+                        }
                         members.push((name.0, value));
                     }
                 }
                 Ok(Extra(members))
             }
         }
-        #[derive(Deserialize, PartialEq)]
+        #[derive(Deserialize)]
         struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
         deserializer.deserialize_map(Members)
     }
@@ -210,7 +236,9 @@ fn data(extra: &Extra<'_>, notification: &Notification, encrypted: bool) -> Vec<
         let beside_title = shows && matches!(name.as_ref(), "subject" | "title" | "body" | "message");
         let ours = matches!(name.as_ref(), "notif" | "moodlecomponent" | "siteurl" | "encrypted" | "notId");
         let refused = RESERVED.contains(&name.as_ref()) || name.starts_with("google") || name.starts_with("gcm") || name.is_empty();
-        if refused || ours || beside_title || (NOT_PASSED.contains(&name.as_ref()) && !sealed_text) {
+        // The plugin unpacks these into keys of its own.
+        let unpacked = matches!(name.as_ref(), "data" | "message") && value.starts_with('{');
+        if refused || ours || beside_title || unpacked || (NOT_PASSED.contains(&name.as_ref()) && !sealed_text) {
             continue;
         }
         put(name, value);
@@ -222,7 +250,8 @@ fn data(extra: &Extra<'_>, notification: &Notification, encrypted: bool) -> Vec<
 fn notification_id(extra: &Extra<'_>) -> String {
     let number = |name| extra.get(name).and_then(|text: &str| text.parse::<u64>().ok()).filter(|n| *n > 0);
     if let Some(id) = number("savedmessageid").or_else(|| number("id")) {
-        return (id & 0x7fff_ffff).to_string();
+        // Zero is what a notification without an id has.
+        return (id & 0x7fff_ffff).max(1).to_string();
     }
     let mut hasher = blake3::Hasher::new();
     let mut any = false;
@@ -237,7 +266,7 @@ fn notification_id(extra: &Extra<'_>) -> String {
     }
     let hash = hasher.finalize();
     let [a, b, c, d, ..] = *hash.as_bytes();
-    (u32::from_le_bytes([a, b, c, d]) & 0x7fff_ffff).to_string()
+    (u32::from_le_bytes([a, b, c, d]) & 0x7fff_ffff).max(1).to_string()
 }
 
 /// The notification of a client that gave one.
@@ -254,19 +283,59 @@ fn notification(alert: &Alert<'_>, language: Option<&str>) -> Result<Notificatio
 fn in_language(map: &str, language: Option<&str>) -> Result<Notification, CantTranslate> {
     let wrong = |e: serde_json::Error| CantTranslate::BadField { field: "alert", words: format!("alert can't be read: {e}") };
     let parts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(map).map_err(wrong)?;
-    let is_code = |key: &str| key != "body" && (2..=12).contains(&key.len()) && !matches!(key, "title" | "image");
-    let languages = !parts.is_empty() && parts.iter().all(|(key, value)| is_code(key) && (value.is_string() || value.is_object()));
+    let languages = !parts.is_empty() && parts.iter().all(|(key, value)| is_language(key) && (value.is_string() || value.is_object()));
     if !languages {
-        return Ok(Notification::Given(RawValue::from_string(map.to_owned()).map_err(wrong)?));
+        return Ok(Notification::given(RawValue::from_string(map.to_owned()).map_err(wrong)?));
     }
-    let short = language.and_then(|code| code.get(..2));
-    let chosen =
-        language.and_then(|code| parts.get(code)).or(short.and_then(|code| parts.get(code))).or(parts.get("en")).or(parts.values().next());
+    let of = |wanted: &str| parts.iter().find(|(key, _)| same_language(key, wanted)).map(|(_, value)| value);
+    let chosen = language.and_then(|code| of(code).or_else(|| of(primary(code)))).or_else(|| of("en")).or_else(|| parts.values().next());
     Ok(match chosen {
         Some(serde_json::Value::String(text)) => Notification::Shown { title: text.clone(), body: text.clone() },
-        Some(other) => Notification::Given(serde_json::value::to_raw_value(other).map_err(wrong)?),
+        Some(other) => Notification::given(serde_json::value::to_raw_value(other).map_err(wrong)?),
         None => Notification::None,
     })
+}
+
+/// The language of a code without its region: `es` of `es_mx`.
+fn primary(code: &str) -> &str {
+    code.split(['_', '-']).next().unwrap_or(code)
+}
+
+/// `en`, `es_mx`, `pt-BR`, `fil`: what names a language, and no part of a notification.
+fn is_language(key: &str) -> bool {
+    let first = primary(key);
+    (2..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()) && key.len() <= 12
+}
+
+fn same_language(a: &str, b: &str) -> bool {
+    let plain = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    a.bytes().map(plain).eq(b.bytes().map(plain))
+}
+
+/// The bytes of the keys and values in valid JSON, as text: what a gateway counts, however it was escaped.
+fn text_bytes(json: &str) -> usize {
+    let (mut count, mut in_text) = (0, false);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_text = !in_text,
+            b'\\' => match bytes.next() {
+                Some(b'u') => {
+                    let unit = (0..4).filter_map(|_| bytes.next()).fold(0, |n, b| n * 16 + char::from(b).to_digit(16).unwrap_or(0));
+                    count += match unit {
+                        0..0x80 => 1,
+                        // Half of a pair, which is four bytes together.
+                        0x80..0x800 | 0xd800..0xe000 => 2,
+                        _ => 3,
+                    };
+                }
+                _ => count += 1,
+            },
+            b'{' | b'}' | b'[' | b']' | b':' | b',' | b' ' | b'\t' | b'\r' | b'\n' if !in_text => {}
+            _ => count += 1,
+        }
+    }
+    count
 }
 
 fn as_given(body: &Body<'_>, language: Option<&str>) -> Result<Message, CantTranslate> {
@@ -285,11 +354,13 @@ impl Message {
     pub fn payload_bytes(&self) -> usize {
         let shown = match &self.notification {
             Notification::None => 0,
+            Notification::Shown { title, body } if body.is_empty() => "title".len() + title.len(),
             Notification::Shown { title, body } => "titlebody".len() + title.len() + body.len(),
-            Notification::Given(raw) => raw.get().len(),
+            Notification::Given { bytes, .. } => *bytes,
         };
         let data: usize = self.data.iter().map(|(name, value)| name.len() + value.len()).sum();
-        shown + data + self.fcm.as_ref().map_or(0, |raw| raw.get().len()) + self.apns.as_ref().map_or(0, |raw| raw.get().len())
+        let given = |raw: &Option<Box<RawValue>>| raw.as_ref().map_or(0, |raw| text_bytes(raw.get()));
+        shown + data + given(&self.fcm) + given(&self.apns)
     }
 
     /// A value of the data.
@@ -305,6 +376,9 @@ impl Message {
                     return Ok(());
                 }
                 self.data.retain(|(known, _)| known != name);
+            }
+            if self.payload_bytes() > limit {
+                self.data.retain(|(known, _)| OPENS.contains(&known.as_str()));
             }
             // Moodle cuts its text by itself, but not its subject: that may be what is too long.
             for part in [Part::Body, Part::Title] {
@@ -354,6 +428,7 @@ struct ForAirnotifier<'a> {
 #[derive(Serialize)]
 struct Shown<'a> {
     title: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     body: &'a str,
 }
 
@@ -366,7 +441,7 @@ impl Serialize for ForAirnotifier<'_> {
         match &message.notification {
             Notification::None => map.serialize_entry("alert", &())?,
             Notification::Shown { title, body } => map.serialize_entry("alert", &Shown { title, body })?,
-            Notification::Given(raw) => map.serialize_entry("alert", raw)?,
+            Notification::Given { raw, .. } => map.serialize_entry("alert", raw)?,
         }
         match &message.fcm {
             Some(raw) => map.serialize_entry("fcm", raw)?,
@@ -386,8 +461,9 @@ impl Serialize for Fcm<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("data", &Pairs(&self.0.data))?;
-        // Constant JSON, which is parsed nowhere: `wire/moodle-app.md` 3.1 and 3.2.
-        let (android, apns) = if self.0.encrypted { (ANDROID_SEALED, APNS_SEALED) } else { (ANDROID, APNS) };
+        // With `android.notification` FCM would show one even if there is none: `wire/moodle-app.md` 3.1 and 3.2.
+        let silent = matches!(self.0.notification, Notification::None);
+        let (android, apns) = if silent { (ANDROID_SILENT, APNS_SILENT) } else { (ANDROID, APNS) };
         map.serialize_entry("android", &constant::<S>(android)?)?;
         map.serialize_entry("apns", &constant::<S>(apns)?)?;
         map.end()
@@ -396,8 +472,8 @@ impl Serialize for Fcm<'_> {
 
 const ANDROID: &str = r#"{"priority":"high","ttl":"86400s","notification":{"channel_id":"PushPluginChannel"}}"#;
 const APNS: &str = r#"{"headers":{"apns-priority":"10","apns-push-type":"alert"},"payload":{"aps":{"sound":"default"}}}"#;
-const ANDROID_SEALED: &str = r#"{"priority":"high","ttl":"86400s"}"#;
-const APNS_SEALED: &str = r#"{"headers":{"apns-priority":"5","apns-push-type":"background"},"payload":{"aps":{"content-available":1}}}"#;
+const ANDROID_SILENT: &str = r#"{"priority":"high","ttl":"86400s"}"#;
+const APNS_SILENT: &str = r#"{"headers":{"apns-priority":"5","apns-push-type":"background"},"payload":{"aps":{"content-available":1}}}"#;
 
 fn constant<S: Serializer>(json: &'static str) -> Result<&'static RawValue, S::Error> {
     serde_json::from_str(json).map_err(serde::ser::Error::custom)

@@ -137,7 +137,8 @@ async fn what_is_in_flight_is_bounded() {
         let site = &site;
         async move { site.push(&format!("fcm-token-0123456789-{n}")).await.said() }
     });
-    let said = futures_util::future::join_all(pushes).await;
-    assert!(said.iter().all(|said| said.starts_with("503")), "{said:?}");
+    // The gateway hangs: until the first push gives up, ten and no more have been sent.
+    let given_up = tokio::time::timeout(Duration::from_secs(1), futures_util::future::join_all(pushes)).await;
+    assert!(given_up.is_err());
     assert_eq!(standin.seen.lock().unwrap().len(), 10);
 }

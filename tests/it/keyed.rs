@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use belfry::keys::{self, KeyKind};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::support::{APP, TestHub, moodle_push};
@@ -214,7 +215,9 @@ async fn no_body_breaks_it() {
     let site = hub.active_site().await;
     let json = "(\\{|\\}|\\[|\\]|\"token\"|\"alert\"|\"extra\"|\"processor\"|\"moodle\"|\"device\"|:|,|null|1e999|-0|true|\"x\"|\"\\\\ud800\"| ){0,24}";
     let value = "(\"[a-zäß\\\\n]{0,12}\"|[0-9]{1,30}|null|true|\\[\\]|\\{\\}|\\{\"a\":\\{\"b\":\\[1,2\\]\\}\\})";
-    let shaped = format!("\\{{\"token\":{value},\"device\":{value},\"alert\":{value},\"extra\":\\{{\"processor\":\"moodle\",\"[a-z]{{1,8}}\":{value},\"notification\":{value}\\}}\\}}");
+    let shaped = format!(
+        "\\{{\"token\":{value},\"device\":{value},\"alert\":{value},\"extra\":\\{{\"processor\":\"moodle\",\"[a-z]{{1,8}}\":{value},\"notification\":{value}\\}}\\}}"
+    );
     let mut runner = TestRunner::new(ProptestConfig::with_cases(1));
     for strategy in [json, shaped.as_str()] {
         let strategy = proptest::string::string_regex(strategy).unwrap();

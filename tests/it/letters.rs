@@ -9,14 +9,33 @@ fn letters_read_well() {
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
     let letters: [Box<dyn Letter>; 10] = [
-        Box::new(Confirm { hub: hub(), name: name(), site_name: site(), site_url: url(), link: s("https://hub.example/register/confirm?token=x"), hours: 48 }),
+        Box::new(Confirm {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            link: s("https://hub.example/register/confirm?token=x"),
+            hours: 48,
+        }),
         Box::new(Reset { hub: hub(), name: name(), link: s("https://hub.example/password/reset?token=x"), hours: 2 }),
-        Box::new(AccountExists { hub: hub(), name: name(), link_login: s("https://hub.example/login"), link_reset: s("https://hub.example/password/forgot") }),
+        Box::new(AccountExists {
+            hub: hub(),
+            name: name(),
+            link_login: s("https://hub.example/login"),
+            link_reset: s("https://hub.example/password/forgot"),
+        }),
         Box::new(PushOff { hub: hub(), name: name(), site_name: site(), site_url: url(), users: 21_000, max_users: 20_000, link: link() }),
         Box::new(PushOn { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(Suspended { hub: hub(), name: name(), site_name: site(), site_url: url(), reason: s("Floods one phone"), link: link() }),
         Box::new(Lifted { hub: hub(), name: name(), site_name: site(), site_url: url(), reason: s("Mended"), link: link() }),
-        Box::new(Verified { hub: hub(), name: name(), site_name: site(), site_url: url(), how: s("by the tag on its front page"), link: link() }),
+        Box::new(Verified {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            how: s("by the tag on its front page"),
+            link: link(),
+        }),
         Box::new(UrlContested { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(PasswordChanged { hub: hub(), name: name(), link_reset: s("https://hub.example/password/forgot") }),
     ];

@@ -20,10 +20,7 @@ async fn what_is_somebody_elses_is_not_found() {
         (format!("{base}/keys"), vec![("kind", "site")]),
         (format!("{base}/keys/{key}/revoke"), vec![]),
         (format!("{base}/verify"), vec![]),
-        (
-            format!("{base}/settings"),
-            vec![("name", "x"), ("users", "1"), ("country", "ES"), ("language", "en"), ("privacy", "named")],
-        ),
+        (format!("{base}/settings"), vec![("name", "x"), ("users", "1"), ("country", "ES"), ("language", "en"), ("privacy", "named")]),
         (format!("{base}/unregister"), vec![("confirm", "x")]),
     ];
     for (path, fields) in posts {
@@ -103,7 +100,8 @@ async fn a_password_change_wants_the_old_one_and_ends_other_logins() {
     let mut other = hub.person("ada@school.example", None).await;
     let wrong = visitor.post("/account/password", &[("current_password", "wrong"), ("new_password", "another long one")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let right = visitor.post("/account/password", &[("current_password", crate::support::PASSWORD), ("new_password", "another long one")]).await;
+    let right =
+        visitor.post("/account/password", &[("current_password", crate::support::PASSWORD), ("new_password", "another long one")]).await;
     assert_eq!(right.status, StatusCode::SEE_OTHER);
     assert_eq!(visitor.get("/my/sites").await.status, StatusCode::OK);
     assert_eq!(other.get("/my/sites").await.status, StatusCode::SEE_OTHER);

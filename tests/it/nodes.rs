@@ -15,12 +15,8 @@ async fn a_revocation_reaches_the_other_node_within_a_second() {
     let two = one.second().await;
     let site = one.active_site().await;
     let (id, key) = one.key(site.id, KeyKind::Site).await;
-    let ask = || two.send(
-        actix_web::http::Method::POST,
-        "/tokens/testtoken",
-        &[("X-AN-APP-NAME", crate::support::APP), ("X-AN-APP-KEY", &key)],
-        "",
-    );
+    let elsewhere = crate::support::TestSite { hub: &two, account: site.account, id: site.id, key: key.clone() };
+    let ask = || elsewhere.call(actix_web::http::Method::POST, "/tokens/testtoken", "");
     let waited = Instant::now();
     while ask().await.said() != "400 invalid_token" {
         assert!(waited.elapsed() < Duration::from_secs(2), "the new key has not arrived");
@@ -92,7 +88,12 @@ async fn a_second_owner_of_an_address_is_held_and_the_first_is_told() {
     let second = hub.site("second@school.example", false).await;
     // The same address for both.
     let (one, two, now, desk) = (first.id, second.id, hub.clock.now(), hub.hub.desk.clone());
-    let (site, holder) = hub.hub.db.read(move |conn| Ok::<_, belfry::db::Fault>((sites::find(conn, two)?.unwrap(), sites::find(conn, one)?.unwrap()))).await.unwrap();
+    let (site, holder) = hub
+        .hub
+        .db
+        .read(move |conn| Ok::<_, belfry::db::Fault>((sites::find(conn, two)?.unwrap(), sites::find(conn, one)?.unwrap())))
+        .await
+        .unwrap();
     hub.hub.db.write(move |tx| sites::hold(tx, &desk, now, &site, &holder)).await.unwrap();
     assert!(hub.letter("url_contested").await.unwrap().contains("goes on working"));
     assert_eq!(first.push("token-0123456789").await.said(), "202");

@@ -191,13 +191,18 @@ async fn strangers_are_held_to_their_limits() {
 
 #[actix_web::test]
 async fn a_public_hub_wants_https_everywhere() {
-    let hub =
-        TestHub::with(&[("BELFRY_SERVER__PUBLIC_URL", "https://hub.example"), ("BELFRY_SERVER__SECRET_KEY", "0123456789abcdef0123456789abcdef")]).await;
+    let hub = TestHub::with(&[
+        ("BELFRY_SERVER__PUBLIC_URL", "https://hub.example"),
+        ("BELFRY_SERVER__SECRET_KEY", "0123456789abcdef0123456789abcdef"),
+    ])
+    .await;
     let page = hub.send(Method::GET, "/login", &[], "").await;
     assert!(page.headers["strict-transport-security"].contains("max-age=31536000"));
     let cookie = &page.cookies[0];
     assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true) && cookie.http_only() == Some(true));
-    for (header, part) in [("content-security-policy", "frame-ancestors 'none'"), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")] {
+    for (header, part) in
+        [("content-security-policy", "frame-ancestors 'none'"), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")]
+    {
         assert!(page.headers[header].contains(part), "{header}");
     }
     assert!(!page.headers["content-security-policy"].contains("unsafe"));
@@ -213,7 +218,18 @@ async fn no_form_breaks_it() {
     for round in 0..60 {
         let value = text.new_tree(&mut runner).unwrap().current();
         for name in FORM.iter().map(|(name, _)| *name).filter(|name| *name != "password" || round == 0) {
-            let fields: Vec<(&str, &str)> = FORM.iter().map(|(n, v)| if *n == name { (*n, value.as_str()) } else if *n == "country" { (*n, "") } else { (*n, *v) }).collect();
+            let fields: Vec<(&str, &str)> = FORM
+                .iter()
+                .map(|(n, v)| {
+                    if *n == name {
+                        (*n, value.as_str())
+                    } else if *n == "country" {
+                        (*n, "")
+                    } else {
+                        (*n, *v)
+                    }
+                })
+                .collect();
             let answer = browser.post("/register", &fields).await;
             assert!(answer.status.as_u16() < 500, "{name}={value:?}: {}", answer.status);
             assert!(!answer.body.contains("<script>"), "{name}={value:?}");

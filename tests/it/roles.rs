@@ -21,10 +21,7 @@ fn filled(row: &Row) -> String {
 #[actix_web::test]
 async fn each_page_lets_in_whom_its_row_says() {
     let hub = TestHub::start().await;
-    let mut visitors = vec![
-        (None, hub.browser()),
-        (Some(None), hub.person("owner@school.example", None).await),
-    ];
+    let mut visitors = vec![(None, hub.browser()), (Some(None), hub.person("owner@school.example", None).await)];
     for role in [Role::Analyst, Role::Reviewer, Role::Admin] {
         visitors.push((Some(Some(role)), hub.person(&format!("{role}@hub.example"), Some(role)).await));
     }
@@ -54,7 +51,8 @@ async fn each_keyed_route_wants_a_key() {
     for (scope, row) in rows.iter().flat_map(|(scope, rows)| rows.iter().map(move |row| (scope, row))) {
         assert_eq!(row.who, Who::Key, "{}", row.path);
         let body = r#"{"token":"t"}"#;
-        let answer = hub.send(row.method.clone(), &format!("{scope}{}", filled(row)), &[("X-AN-APP-NAME", crate::support::APP)], body).await;
+        let answer =
+            hub.send(row.method.clone(), &format!("{scope}{}", filled(row)), &[("X-AN-APP-NAME", crate::support::APP)], body).await;
         assert_eq!(answer.said(), "400 app_key_required", "{} {scope}{}", row.method, row.path);
     }
 }

@@ -161,7 +161,8 @@ impl TestHub {
             request = request.append_header((*name, *value));
         }
         let mut response = request.send_body(body.into()).await.unwrap();
-        let cookies = response.cookies().map(|c| c.to_vec()).unwrap_or_default();
+        let set = response.headers().get_all("set-cookie").filter_map(|value| value.to_str().ok());
+        let cookies = set.filter_map(|text| Cookie::parse(text.to_owned()).ok()).collect();
         let headers = response.headers().iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap_or_default().to_owned())).collect();
         let body = response.body().limit(4_000_000).await.unwrap();
         Answer { status: response.status(), headers, cookies, body: String::from_utf8_lossy(&body).into_owned() }
