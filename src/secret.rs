@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 /// When the operating system has no randomness, which no caller could do anything about.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // Can't fail on a supported system: getrandom(2) only errs where the system call is missing.
+    #[expect(clippy::expect_used, reason = "can't fail on a supported system: getrandom(2) only errs where it is missing")]
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
     bytes
 }
@@ -80,7 +80,7 @@ impl Keyring {
     pub fn seal(&self, plain: &[u8]) -> Vec<u8> {
         let nonce = random::<24>();
         let cipher = XChaCha20Poly1305::new(&Key::from(self.sealing));
-        // Can't fail: the only error is a message of more than 256 GiB.
+        #[expect(clippy::expect_used, reason = "can't fail: the only error is a message of more than 256 GiB")]
         let sealed = cipher.encrypt(&XNonce::from(nonce), plain).expect("short enough to seal");
         [nonce.as_slice(), &sealed].concat()
     }

@@ -87,7 +87,8 @@ impl Connections {
             .conn_keep_alive(Duration::from_secs(30))
             .conn_lifetime(Duration::from_secs(3_600))
             .limit(1_024);
-        let http = awc::Client::builder().connector(connector).timeout(BUDGET).disable_redirects().no_default_headers().finish();
+        // No timeout of the client's own: `BUDGET` is held around the whole of a delivery, and each timer costs.
+        let http = awc::Client::builder().connector(connector).disable_timeout().disable_redirects().no_default_headers().finish();
         Ok(Self { http })
     }
 

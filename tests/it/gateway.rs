@@ -1,6 +1,6 @@
 //! Pushes through an AirNotifier: a stand-in that answers as a real one was seen to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use actix_web::web::{self, Bytes, Data};
@@ -9,12 +9,15 @@ use serde_json::Value;
 
 use crate::support::TestHub;
 
+/// A request as the stand-in got it: headers and body.
+type Seen = (Vec<(String, String)>, Value);
+
 /// What the stand-in answers, and what it has seen.
 #[derive(Default)]
 struct Standin {
     answer: Mutex<(u16, &'static str)>,
     hang: Mutex<bool>,
-    seen: Mutex<Vec<(Vec<(String, String)>, Value)>>,
+    seen: Mutex<Vec<Seen>>,
 }
 
 async fn push(standin: Data<Standin>, req: HttpRequest, body: Bytes) -> HttpResponse {
@@ -131,7 +134,7 @@ async fn a_gateway_that_hangs_or_is_dead_is_answered_in_time() {
 async fn what_is_in_flight_is_bounded() {
     let (standin, url) = start((202, "")).await;
     *standin.hang.lock().unwrap() = true;
-    let hub = Arc::new(hub(&url).await);
+    let hub = hub(&url).await;
     let site = hub.active_site().await;
     let pushes = (0..15).map(|n| {
         let site = &site;
