@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -12,26 +12,33 @@ use anyhow::Context;
 use secrecy::SecretString;
 
 use crate::accounts::{self, Passwords};
-use crate::clock::Clock;
-use crate::db::{ChangeLog, Db, Fault, secret as stored_secret};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Change, ChangeLog, Changes, Conn, Db, Fault, Tx, secret as stored_secret};
 use crate::devices::Lookup;
+use crate::error::Error;
 use crate::gateways::{Airnotifier, Backends, Connections, Gateways};
 use crate::hub::{Doors, Hub};
 use crate::jobs::Jobs;
 use crate::keys::{Grants, Table};
 use crate::limits::Rate;
-use crate::mail::{Desk, Outbox};
+use crate::mail::{self, Desk, Outbox, Sender};
 use crate::proof::Prober;
 use crate::push::{self, Counts, Hall};
 use crate::routes;
 use crate::secret::Keyring;
 use crate::settings::{ClaimedPush, Profile, Settings};
+use crate::sites::{self, SiteError};
 use crate::web::{Assets, Proxies};
 
 /// How many devices are kept in memory: some 200 bytes each.
 const CACHED_DEVICES: usize = 200_000;
 /// How long requests that have begun may take once the hub is told to stop.
 const DRAIN_SECONDS: u64 = 15;
+
+/// How many accounts that nobody has confirmed are forgotten at once.
+const FORGOTTEN_AT_ONCE: i64 = 200;
+/// How long jobs may take to end.
+const JOBS_DRAIN: Duration = Duration::from_secs(10);
 
 /// Opens the database and brings it up to date where that may be done without asking.
 ///
@@ -74,6 +81,11 @@ fn grants(settings: &Settings) -> Grants {
     }
 }
 
+/// Who the hub's letters are from.
+pub fn sender(settings: &Settings) -> Sender<'_> {
+    Sender { hub: &settings.hub.name, address: &settings.mail.from, contact: settings.hub.contact_email.as_deref() }
+}
+
 /// Builds the hub. Must be called inside the runtime that will run it.
 ///
 /// # Errors
@@ -82,23 +94,22 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
     let ring = keyring(settings, &db).await?;
     let table = Arc::new(Table::new(ring.clone(), grants(settings)));
     let flood = Rate::per_minute("device", settings.limits.push_per_device_per_minute);
-    let lookup = Arc::new(Lookup::start(db.clone(), clock.clone(), flood, CACHED_DEVICES));
+    let lookup = Arc::new(Lookup::start(db.clone(), &clock, flood, CACHED_DEVICES));
     let (told_table, told_lookup) = (table.clone(), lookup.clone());
-    db.listen(Arc::new(move |conn, changes| {
-        told_table.follow(conn, changes)?;
-        told_lookup.follow(conn, changes)
-    }));
+    db.listen(Arc::new(move |conn, changes| take_up(&told_table, &told_lookup, conn, changes)));
     let (loaded, now) = (table.clone(), clock.now());
-    db.read(move |conn| {
+    let changes = db.read(move |conn| {
+        // The place in the log first: what changes while everything is read is read again.
+        let here = ChangeLog::here(conn, now)?;
         loaded.load(conn, now)?;
         for (site, pushed) in push::today_by_site(conn, now)? {
             if let Some(cell) = loaded.site(site) {
                 cell.pushed_today.resume(now, pushed);
             }
         }
-        Ok::<_, Fault>(())
-    })
-    .await?;
+        Ok::<_, Fault>(here)
+    });
+    let changes = Arc::new(Mutex::new(changes.await?));
     let apps: BTreeMap<_, _> = settings.apps.iter().map(|(name, app)| (name.clone(), app.gateway)).collect();
     let airnotifier = settings.gateways.airnotifier.as_ref().map(|a| {
         let urls = a.urls.iter().map(ToString::to_string).collect();
@@ -118,7 +129,8 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
     };
     let smtp = settings.mail.smtp_url.as_ref();
     let shows_letters = settings.profile() == Profile::Local;
-    let outbox = Outbox::new(db.clone(), clock.clone(), &settings.hub.name, &settings.mail.from, smtp, shows_letters)?;
+    let outbox = Outbox::new(db.clone(), clock.clone(), sender(settings), smtp, shows_letters)?;
+    outbox.start().await?;
     Ok(Hub {
         name: settings.hub.name.clone(),
         contact: settings.hub.contact_email.clone(),
@@ -134,6 +146,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         sends_mail: smtp.is_some(),
         hall: Arc::new(hall),
         counts: Counts::default(),
+        changes,
         prober: Prober::new(settings.verification.allow_private_networks),
         proxies: Proxies::new(settings.server.trusted_proxies.clone()),
         assets: Assets::new(""),
@@ -162,8 +175,13 @@ impl Running {
     /// When the server breaks.
     pub async fn serve(self) -> anyhow::Result<()> {
         self.server.await.context("server")?;
-        self.jobs.stop().await;
-        self.hub.counts.flush(&self.hub.db, &self.hub.clock).await.context("last counts")?;
+        // Twice: who stops the hub may lose patience with a job, and a job may count.
+        self.hub.fresh_counts().await;
+        self.hub.outbox.stop();
+        if tokio::time::timeout(JOBS_DRAIN, self.jobs.stop()).await.is_err() {
+            tracing::warn!("a job did not end in time; what it has leased is taken up after its lease");
+        }
+        self.hub.counts.flush(&self.hub.db).await.context("last counts")?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -205,9 +223,8 @@ pub fn start(settings: &Settings, hub: Hub) -> anyhow::Result<Running> {
 
 fn jobs(hub: &Data<Hub>) -> Jobs {
     let mut jobs = Jobs::default();
-    let changes = Arc::new(std::sync::Mutex::new(ChangeLog::default()));
-    let (h, log) = (hub.clone(), changes);
-    jobs.every("changes", Duration::from_millis(500), move || follow(h.clone(), log.clone()));
+    let h = hub.clone();
+    jobs.every("changes", Duration::from_millis(500), move || follow(h.clone()));
     let h = hub.clone();
     jobs.every("outbox", Duration::from_millis(500), move || {
         let h = h.clone();
@@ -216,41 +233,55 @@ fn jobs(hub: &Data<Hub>) -> Jobs {
     let h = hub.clone();
     jobs.every("counts", Duration::from_secs(5), move || {
         let h = h.clone();
-        async move { h.counts.flush(&h.db, &h.clock).await }
+        async move { h.counts.flush(&h.db).await }
     });
     let h = hub.clone();
     jobs.every("key use", Duration::from_secs(60), move || note_key_use(h.clone()));
     let h = hub.clone();
     jobs.every("trim", Duration::from_secs(3_600), move || {
         let (h, now) = (h.clone(), h.clock.now());
-        async move {
-            h.db.write(move |tx| {
-                accounts::trim(tx.conn(), now)?;
-                ChangeLog::trim(tx.conn(), now).map(|_| ())
-            })
-            .await
-        }
+        async move { h.db.write(move |tx| trim(tx, now)).await.map_err(Error::from) }
     });
     jobs
 }
 
-/// Takes up what other nodes and the command line have changed.
-async fn follow(hub: Data<Hub>, log: Arc<std::sync::Mutex<ChangeLog>>) -> Result<(), Fault> {
-    let (table, lookup, now) = (hub.hall.table.clone(), hub.hall.lookup.clone(), hub.clock.now());
-    let read = hub.db.read(move |conn| {
-        let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match log.news(conn, now)? {
-            Some(news) => {
-                if !news.is_empty() {
-                    table.follow(conn, &news)?;
-                    lookup.follow(conn, &news)?;
-                }
-            }
-            None => table.load(conn, now)?,
+/// Forgets what nobody needs any more.
+fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
+    accounts::trim(tx.conn(), now)?;
+    ChangeLog::trim(tx.conn(), now)?;
+    mail::trim(tx.conn(), now)?;
+    for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
+        if sites::forget_registered(tx, account)? {
+            accounts::forget(tx, account)?;
         }
+    }
+    Ok(())
+}
+
+/// Takes up what other nodes and the command line have changed. What fails is told again by the next look.
+async fn follow(hub: Data<Hub>) -> Result<(), Fault> {
+    let (table, lookup, log, now) = (hub.hall.table.clone(), hub.hall.lookup.clone(), hub.changes.clone(), hub.clock.now());
+    let read = hub.db.read(move |conn| {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = log.look(conn, now)?;
+        match &news.changes {
+            Changes::These(changes) if changes.is_empty() => {}
+            Changes::These(changes) => take_up(&table, &lookup, conn, changes)?,
+            Changes::Everything => {
+                table.load(conn, now)?;
+                lookup.forget_all();
+            }
+        }
+        log.take_up(news);
         Ok(())
     });
     read.await
+}
+
+/// Both are told of everything, whatever becomes of the other.
+fn take_up(table: &Table, lookup: &Lookup, conn: &mut Conn, changes: &[Change]) -> Result<(), Fault> {
+    let keys = table.follow(conn, changes);
+    lookup.follow(conn, changes).and(keys)
 }
 
 /// Writes when keys were last used: once a minute, not with each push.

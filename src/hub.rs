@@ -1,21 +1,27 @@
 //! The parts that a request may use.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 
 use crate::accounts::Passwords;
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{ChangeLog, Db};
+use crate::error::Error;
+use crate::ids::AccountId;
 use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
-use crate::secret::Keyring;
+use crate::secret::{Keyring, Purpose};
 use crate::settings::{Limits, Profile, PublicUrl};
 use crate::web::{Assets, Proxies};
 
 /// How many addresses a limiter remembers at most.
 const ADDRESSES: usize = 50_000;
+
+/// How many looks at their sites an account may ask for in an hour: each makes the hub visit an address of its choice.
+const VERIFICATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// The hub.
 pub struct Hub {
@@ -33,6 +39,8 @@ pub struct Hub {
     pub sends_mail: bool,
     pub hall: Arc<Hall>,
     pub counts: Counts,
+    /// This node's place in the log of what others change.
+    pub changes: Arc<Mutex<ChangeLog>>,
     pub prober: Prober,
     pub proxies: Proxies,
     pub assets: Assets,
@@ -41,6 +49,13 @@ pub struct Hub {
 }
 
 impl Hub {
+    /// Writes what was counted, so that a page shows it. If it can't be written the page shows what was before.
+    pub async fn fresh_counts(&self) {
+        if let Err(fault) = self.counts.flush(&self.db).await {
+            tracing::warn!(error = %fault, "counts could not be written; they are kept");
+        }
+    }
+
     /// Whether somebody may read letters on this machine instead of in a mailbox.
     pub fn shows_letters(&self) -> bool {
         self.profile == Profile::Local && !self.sends_mail
@@ -54,15 +69,39 @@ pub struct Doors {
     /// Logins to one account, from wherever: by the hash of what was typed.
     pub logins_to: Keyed<[u8; 32]>,
     pub resets: Keyed<Network>,
+    /// Letters to one mailbox that strangers can ask for, from wherever: by the hash of what was typed.
+    pub letters_to: Keyed<[u8; 32]>,
+    /// Looks at a site that is to be proved.
+    pub verifications: Keyed<AccountId>,
 }
 
 impl Doors {
+    /// Takes one of a mailbox's letters.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub fn letter_to(&self, ring: &Keyring, mailbox: &str) -> Result<(), Error> {
+        let mailbox = ring.hash(Purpose::Session, &[b"letter to ", mailbox.trim().to_lowercase().as_bytes()]);
+        self.letters_to.take(&mailbox).map_err(Error::Limited)
+    }
+
+    /// Takes one of the logins to an account, from wherever. What is no address of an account counts alike.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub fn login_to(&self, ring: &Keyring, email: &str) -> Result<(), Error> {
+        let account = ring.hash(Purpose::Session, &[b"login to ", email.trim().to_lowercase().as_bytes()]);
+        self.logins_to.take(&account).map_err(Error::Limited)
+    }
+
     pub fn new(limits: &Limits, clock: &Clock) -> Self {
         Self {
             registrations: Keyed::new(Rate::per_hour("registrations", limits.registrations_per_hour), clock, ADDRESSES),
             logins: Keyed::new(Rate::per_hour("logins", limits.logins_per_hour), clock, ADDRESSES),
             logins_to: Keyed::new(Rate::per_hour("logins", limits.logins_per_hour), clock, ADDRESSES),
             resets: Keyed::new(Rate::per_hour("resets", limits.resets_per_hour), clock, ADDRESSES),
+            letters_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour.max(limits.resets_per_hour)), clock, ADDRESSES),
+            verifications: Keyed::new(Rate::per_hour("verifications", VERIFICATIONS), clock, ADDRESSES),
         }
     }
 }
@@ -70,7 +109,7 @@ impl Doors {
 /// Takes one of an address's, or says for how long to wait.
 ///
 /// # Errors
-/// [`crate::error::Error::Limited`].
-pub fn pass(door: &Keyed<Network>, address: IpAddr) -> Result<(), crate::error::Error> {
-    door.take(&Network::from(address)).map_err(|standing| crate::error::Error::Limited(standing.retry_after))
+/// [`Error::Limited`].
+pub fn pass(door: &Keyed<Network>, address: IpAddr) -> Result<(), Error> {
+    door.take(&Network::from(address)).map_err(Error::Limited)
 }

@@ -1,6 +1,7 @@
 //! Every route on one page: method, path, handler, who may call. The row is what enforces it.
 
-use actix_web::http::Method;
+use actix_web::guard::fn_guard;
+use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
@@ -24,17 +25,19 @@ macro_rules! rows {
         }
 
         fn $configure(config: &mut ServiceConfig) {
-            let mut resources: Vec<(&'static str, actix_web::Resource)> = Vec::new();
+            let mut resources: Vec<(&'static str, Vec<Method>, actix_web::Resource)> = Vec::new();
             $({
-                let route = web::method(Method::$method).to($handler).wrap(from_fn(|req, next| allow($who, req, next)));
-                let resource = match resources.iter().position(|(path, _)| *path == $path) {
-                    Some(index) => resources.remove(index).1,
-                    None => web::resource($path).default_service(web::route().to(method_not_allowed)),
+                let route = web::route().guard(fn_guard(|ctx| answers(&Method::$method, &ctx.head().method)));
+                let route = route.to($handler).wrap(from_fn(|req, next| allow($who, req, next)));
+                let (mut methods, resource) = match resources.iter().position(|(path, ..)| *path == $path) {
+                    Some(index) => { let (_, methods, resource) = resources.remove(index); (methods, resource) },
+                    None => (Vec::new(), web::resource($path)),
                 };
-                resources.push(($path, resource.route(route)));
+                methods.push(Method::$method);
+                resources.push(($path, methods, resource.route(route)));
             })*
-            for (_, resource) in resources {
-                config.service(resource);
+            for (_, methods, resource) in resources {
+                config.service(resource.default_service(web::route().to(move || method_not_allowed(methods.clone()))));
             }
         }
     };
@@ -84,22 +87,20 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/lift"           staff::sites::lift,              REVIEWER;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;
+    POST "/staff/outbox/{letter}/again"       staff::outbox::again,            REVIEWER;
 } }
 
 rows! { token_rows, configure_tokens {
-    POST   "/{token}"  keyed::tokens::create_v1, Who::Key;
-    POST   "/{token}/" keyed::tokens::create_v1, Who::Key;
-    DELETE "/{token}"  keyed::tokens::delete,    Who::Key;
-    DELETE "/{token}/" keyed::tokens::delete,    Who::Key;
+    POST   "/{token:.+}" keyed::tokens::create_v1, Who::Key;
+    DELETE "/{token:.+}" keyed::tokens::delete,    Who::Key;
 } }
 
 rows! { v2_rows, configure_v2 {
-    POST   "/push"            keyed::push::push,        Who::Key;
-    POST   "/push/"           keyed::push::push,        Who::Key;
-    POST   "/tokens"          keyed::tokens::create_v2, Who::Key;
-    POST   "/tokens/"         keyed::tokens::create_v2, Who::Key;
-    DELETE "/tokens/{token}"  keyed::tokens::delete,    Who::Key;
-    DELETE "/tokens/{token}/" keyed::tokens::delete,    Who::Key;
+    POST   "/push"              keyed::push::push,        Who::Key;
+    POST   "/push/"             keyed::push::push,        Who::Key;
+    POST   "/tokens"            keyed::tokens::create_v2, Who::Key;
+    POST   "/tokens/"           keyed::tokens::create_v2, Who::Key;
+    DELETE "/tokens/{token:.+}" keyed::tokens::delete,    Who::Key;
 } }
 
 rows! { operator_rows, configure_operators {
@@ -109,8 +110,15 @@ rows! { operator_rows, configure_operators {
     GET "/robots.txt"    public::texts::robots,   Who::Anyone;
 } }
 
-async fn method_not_allowed() -> actix_web::HttpResponse {
-    actix_web::HttpResponse::MethodNotAllowed().finish()
+/// Whether a row answers a method: what can be got can be asked about (RFC 9110 9.1).
+fn answers(row: &Method, asked: &Method) -> bool {
+    row == asked || (row == Method::GET && asked == Method::HEAD)
+}
+
+async fn method_not_allowed(methods: Vec<Method>) -> actix_web::HttpResponse {
+    let asked = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+    let allowed: Vec<&str> = asked.iter().filter(|asked| methods.iter().any(|row| answers(row, asked))).map(Method::as_str).collect();
+    actix_web::HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed.join(", "))).finish()
 }
 
 async fn not_found() -> Result<actix_web::HttpResponse, crate::error::Error> {

@@ -20,7 +20,7 @@ use crate::audit::Actor;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::secret::{self, Purpose};
-use crate::web::{ErrorPage, Fields, Flash, Page, Redirect, User, clear_flash, security_headers, take_flash};
+use crate::web::{ErrorPage, Fields, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
 
 /// The largest form that a page takes, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
@@ -49,7 +49,24 @@ pub struct Visit {
     pub csrf: String,
     flash: Option<Flash>,
     path: String,
+    /// Where a login on the way leads back to.
+    next: String,
     request_id: String,
+}
+
+/// The page that a request belongs to: itself with its query, or for a form the nearest page above it, since what it
+/// was sent to can't be opened.
+fn page_of(req: &ServiceRequest) -> String {
+    if req.method() != Method::POST {
+        return req.uri().path_and_query().map_or_else(|| req.path().to_owned(), ToString::to_string);
+    }
+    let mut parts = req.path().split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(room @ ("my" | "staff")), Some("sites"), Some(site)) => format!("/{room}/sites/{site}"),
+        (Some("staff"), ..) => "/staff".to_owned(),
+        (Some("account"), ..) => "/account".to_owned(),
+        _ => "/my/sites".to_owned(),
+    }
 }
 
 impl Visit {
@@ -181,12 +198,12 @@ pub async fn pages(req: ServiceRequest, next: Next<impl MessageBody + 'static>) 
     let tls = hub.public_url.is_https();
     let request_id = request_id();
     let (method, path) = (req.method().clone(), req.path().to_owned());
-    let (visit, visitor) = match arrive(&hub, &req, request_id.clone()).await {
+    let (visit, cookie) = match arrive(&hub, &req, request_id.clone()).await {
         Ok(arrived) => arrived,
         // The database is away: the page says so, to somebody unknown.
         Err(error) => (stranger(&hub, &req, request_id.clone()).0, Some(Err(error))),
     };
-    let new_visitor = match visitor {
+    let new_cookie = match cookie {
         Some(Err(error)) => {
             let response = dressed(&hub, &visit, error.status_code(), Some(&error));
             return Ok(finish(req.into_response(response), tls, &request_id, &method, &path, started));
@@ -195,17 +212,23 @@ pub async fn pages(req: ServiceRequest, next: Next<impl MessageBody + 'static>) 
         None => None,
     };
     req.extensions_mut().insert(visit.clone());
+    req.extensions_mut().insert(Tls(tls));
     let had_flash = visit.flash.is_some();
     let res = next.call(req).await?.map_into_boxed_body();
     let mut res = dress(&hub, &visit, res);
-    if let Some(cookie) = new_visitor {
+    if let Some(cookie) = new_cookie.filter(|cookie| !sets(&res, cookie.name())) {
         res.response_mut().add_cookie(&cookie).ok();
     }
     let shown = res.status() != StatusCode::SEE_OTHER;
     if had_flash && shown {
-        res.response_mut().add_cookie(&clear_flash()).ok();
+        res.response_mut().add_cookie(&clear_flash(Tls(tls))).ok();
     }
     Ok(finish(res, tls, &request_id, &method, &path, started))
+}
+
+/// Whether an answer sets this cookie already, as a login or a logout does.
+fn sets(res: &ServiceResponse, name: &str) -> bool {
+    res.response().cookies().any(|cookie| cookie.name() == name)
 }
 
 fn finish(mut res: ServiceResponse, tls: bool, request_id: &str, method: &Method, path: &str, started: Instant) -> ServiceResponse {
@@ -250,8 +273,9 @@ fn visit(hub: &Hub, req: &ServiceRequest, session: Option<(Session, Account)>, t
         address: hub.proxies.client(req.request()),
         agent: agent.to_owned(),
         csrf: csrf_token(hub, token),
-        flash: take_flash(req.request()),
+        flash: take_flash(req.request(), Tls(hub.public_url.is_https())),
         path: req.path().to_owned(),
+        next: page_of(req),
         request_id,
     }
 }
@@ -266,11 +290,16 @@ async fn arrive(hub: &Hub, req: &ServiceRequest, request_id: String) -> Result<A
     let (now, hash) = (hub.clock.now(), Session::token_hash(&hub.ring, cookie.value()));
     let found = hub.db.read(move |conn| accounts::session(conn, &hash, now)).await?;
     let Some((session, account)) = found else { return Ok(stranger(hub, req, request_id)) };
+    let mut renewed = None;
     if now.since(session.seen_at) > TOUCH {
-        let (id, until) = (session.id, Session::lasts_until(now));
-        hub.db.write(move |tx| accounts::touch_session(tx.conn(), id, now, until)).await?;
+        let (id, until) = (session.id, session.lasts_until(now));
+        // A page can be read where nothing can be written, as on a full disk.
+        match hub.db.write(move |tx| accounts::touch_session(tx.conn(), id, now, until)).await {
+            Ok(()) => renewed = Some(Ok(session_cookie(hub, &cookie.value().into()))),
+            Err(fault) => tracing::warn!(error = %fault, "the use of a session could not be noted"),
+        }
     }
-    Ok((visit(hub, req, Some((session, account)), cookie.value(), request_id), None))
+    Ok((visit(hub, req, Some((session, account)), cookie.value(), request_id), renewed))
 }
 
 fn dress(hub: &Hub, visit: &Visit, res: ServiceResponse) -> ServiceResponse {
@@ -285,18 +314,23 @@ fn dress(hub: &Hub, visit: &Visit, res: ServiceResponse) -> ServiceResponse {
         let error = res.response().error().and_then(|e| e.as_error::<Error>());
         dressed(hub, visit, status, error)
     };
-    res.into_response(response)
+    let allowed = res.headers().get(header::ALLOW).cloned();
+    let mut res = res.into_response(response);
+    if let Some(allowed) = allowed {
+        res.headers_mut().insert(header::ALLOW, allowed);
+    }
+    res
 }
 
 fn dressed(hub: &Hub, visit: &Visit, status: StatusCode, error: Option<&Error>) -> actix_web::HttpResponse {
     if matches!(error, Some(Error::LoggedOut)) {
-        let next: String = url::form_urlencoded::byte_serialize(visit.path.as_bytes()).collect();
+        let next: String = url::form_urlencoded::byte_serialize(visit.next.as_bytes()).collect();
         return redirect_now(&format!("/login?next={next}"));
     }
     if let Some(Error::Internal(cause)) = error {
         tracing::error!(request_id = visit.request_id, error = format!("{cause:#}"), "a page broke");
     }
-    ErrorPage::new(visit.page(hub), status, error, &visit.request_id).response(status)
+    ErrorPage::new(visit.page(hub), status, error, &visit.request_id).response(status, error)
 }
 
 fn redirect_now(to: &str) -> actix_web::HttpResponse {
@@ -330,7 +364,11 @@ async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
         Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.")),
     }
     if req.method() == Method::POST {
-        let fields = checked_form(&visit, req).await?;
+        // A logout in an old tab, by somebody who is logged out already, is no forgery.
+        let fields = match checked_form(&visit, req).await {
+            Err(Error::OldForm) if req.path() == "/logout" && visit.session.is_none() => Fields::default(),
+            checked => checked?,
+        };
         req.extensions_mut().insert(fields);
     }
     Ok(())
@@ -340,7 +378,7 @@ async fn checked_form(visit: &Visit, req: &mut ServiceRequest) -> Result<Fields,
     same_origin(req)?;
     let fields = Fields::parse(&body(req).await?);
     if !secret::same(fields.text("csrf_token").as_bytes(), visit.csrf.as_bytes()) {
-        return Err(Error::Forbidden("This form was too old, or did not come from here. Go back, reload the page and send it again."));
+        return Err(Error::OldForm);
     }
     Ok(fields)
 }

@@ -2,5 +2,5 @@
 "use strict";
 for (const time of document.querySelectorAll("time[data-local]")) {
   const moment = new Date(time.dateTime);
-  if (!Number.isNaN(moment.getTime())) time.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  if (!Number.isNaN(moment.getTime())) time.textContent = moment.toLocaleString(document.documentElement.lang || undefined, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -16,6 +16,17 @@
     else if (users < limit) verdict.textContent = "With this number push can be on.";
     else verdict.textContent = "With this number push stays off. Your site is registered all the same; ask the hub's team if you need push.";
   };
-  field.addEventListener("input", judge);
+  // Seen at once, said once the typing rests: a screen reader would read it at each key.
+  const told = document.createElement("p");
+  told.className = "visually-hidden";
+  told.setAttribute("role", "status");
+  note.after(told);
+  let resting;
+  field.addEventListener("input", () => {
+    judge();
+    clearTimeout(resting);
+    resting = setTimeout(() => { told.textContent = verdict.textContent; }, 600);
+  });
+  field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") || ""} users-limit`.trim());
   judge();
 })();

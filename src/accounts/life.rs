@@ -19,6 +19,10 @@ pub const LINK_HOURS: u64 = 48;
 const RESET_HOURS: u64 = 2;
 /// A session ends after this long without use.
 const IDLE: Duration = Duration::from_secs(7 * 86_400);
+/// However much it is used, a session ends after this long.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// An account that nobody has confirmed is forgotten this long after it was made.
+const UNCONFIRMED_KEPT: Duration = Duration::from_secs(14 * 86_400);
 
 /// Why a link leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +57,11 @@ fn hours(count: u64) -> Duration {
 /// # Errors
 /// When it can't be written.
 pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result<Option<AccountId>, Fault> {
+    tx.alone()?;
     let key = new.email.key();
     if let Some(known) = store::by_email(tx.conn(), &key)? {
-        if known.confirmed_at.is_none() {
+        // A member of the team who was invited and has not come yet is no newcomer: a stranger's sign-up must not lead there.
+        if known.confirmed_at.is_none() && known.role.is_none() {
             return Ok(Some(known.id));
         }
         if let Some(to) = known.recipient() {
@@ -81,7 +87,6 @@ pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result
 ///
 /// # Errors
 /// When it can't be written.
-#[allow(clippy::too_many_arguments, reason = "one letter, with all that it names")]
 pub fn mail_confirmation(
     tx: &mut Tx,
     desk: &Desk,
@@ -126,7 +131,10 @@ fn mail_confirm_link(
 #[derive(Debug, Clone, Copy)]
 pub struct Confirmed {
     pub account: AccountId,
+    /// The site that came with the link.
     pub site: Option<SiteId>,
+    /// The account was confirmed by this link. If not, it was before: the link is no login then.
+    pub first: bool,
 }
 
 /// Follows a confirm link: the address is the person's, and the password chosen with this link is the account's.
@@ -134,16 +142,28 @@ pub struct Confirmed {
 /// # Errors
 /// [`LinkError::Dead`] when it was followed before or is too old.
 pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str) -> Result<Confirmed, LinkError> {
+    tx.alone()?;
     let link = follow(tx, ring, now, token, &[Purpose::Confirm])?;
     let account = store::find(tx.conn(), link.account_id)?.ok_or(LinkError::Dead)?;
-    if account.confirmed_at.is_none() {
-        if let Some(hash) = &link.password_hash {
+    let first = account.confirmed_at.is_none();
+    if first {
+        // Never that of a member of the team: theirs is set by the link of their invitation.
+        if let (Some(hash), None) = (&link.password_hash, account.role) {
             store::set_password(tx.conn(), account.id, hash)?;
         }
         store::set_confirmed(tx.conn(), account.id, now)?;
         audit::note(tx, now, Actor::Account(account.id), Event::AccountConfirmed, account.id, None)?;
     }
-    Ok(Confirmed { account: account.id, site: link.site_id })
+    Ok(Confirmed { account: account.id, site: link.site_id, first })
+}
+
+/// Whether a link for a new password can still be followed.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn is_open(conn: &mut Conn, ring: &Keyring, now: Timestamp, token: &str) -> Result<bool, Fault> {
+    let open = store::open_link(conn, &link_hash(ring, token), now)?;
+    Ok(open.is_some_and(|link| matches!(link.purpose, Purpose::Reset | Purpose::Welcome)))
 }
 
 fn follow(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str, purposes: &[Purpose]) -> Result<Link, LinkError> {
@@ -174,11 +194,15 @@ pub fn forgot(
     if account.confirmed_at.is_some() {
         return mail_reset_link(tx, desk, ring, now, &to);
     }
-    let Some(last) = store::last_confirm_link(tx.conn(), account.id)? else { return Ok(()) };
-    let Some(site) = last.site_id else { return Ok(()) };
+    let links = store::confirm_links(tx.conn(), account.id)?;
+    let Some(site) = links.first().and_then(|newest| newest.site_id) else { return Ok(()) };
     let Some((name, url)) = site_of(tx.conn(), site)? else { return Ok(()) };
     to.site = Some(site);
-    mail_confirm_link(tx, desk, ring, now, &to, last.password_hash.as_deref(), (site, &name, &url))
+    // With several sign-ups nobody knows whose password would be set: then none is, and the person chooses one anew.
+    let mut passwords: Vec<&str> = links.iter().filter_map(|link| link.password_hash.as_deref()).collect();
+    passwords.dedup();
+    let password = if let [only] = passwords[..] { Some(only) } else { None };
+    mail_confirm_link(tx, desk, ring, now, &to, password, (site, &name, &url))
 }
 
 fn mail_reset_link(tx: &mut Tx, desk: &Desk, ring: &Keyring, now: Timestamp, to: &Recipient) -> Result<(), Fault> {
@@ -216,8 +240,8 @@ pub fn reset_password(
     token: &str,
     password_hash: &str,
 ) -> Result<AccountId, LinkError> {
+    tx.alone()?;
     let link = follow(tx, ring, now, token, &[Purpose::Reset, Purpose::Welcome])?;
-    store::end_links(tx.conn(), link.account_id, now)?;
     store::set_confirmed(tx.conn(), link.account_id, now)?;
     set_password(tx, desk, now, link.account_id, password_hash, None)?;
     Ok(link.account_id)
@@ -239,6 +263,8 @@ pub fn change_password(
 }
 
 fn set_password(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, hash: &str, kept: Option<SessionId>) -> Result<(), Fault> {
+    tx.alone()?;
+    store::end_links(tx.conn(), account, now)?;
     store::set_password(tx.conn(), account, hash)?;
     store::end_other_sessions(tx.conn(), account, kept)?;
     audit::note(tx, now, Actor::Account(account), Event::PasswordSet, account, None)?;
@@ -261,8 +287,8 @@ pub fn change_name(tx: &mut Tx, account: AccountId, name: &PersonName) -> Result
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn log_in(conn: &mut Conn, email: &str) -> Result<Option<Credentials>, Fault> {
-    store::credentials(conn, &email.trim().to_lowercase())
+pub fn log_in(conn: &mut Conn, email: &EmailAddress) -> Result<Option<Credentials>, Fault> {
+    store::credentials(conn, &email.key())
 }
 
 /// What a password is checked against when somebody who is logged in wants to change it.
@@ -292,7 +318,7 @@ pub fn begin_session(tx: &mut Tx, ring: &Keyring, now: Timestamp, account: Accou
         account_id: account,
         created_at: now,
         seen_at: now,
-        expires_at: Session::lasts_until(now),
+        expires_at: now + IDLE,
         address: from.address.clone(),
         agent: from.agent.chars().filter(|c| !c.is_control()).take(200).collect(),
     };
@@ -306,9 +332,9 @@ impl Session {
         ring.hash(secret::Purpose::Session, &[token.as_bytes()])
     }
 
-    /// Until when a session lasts that is used at `now`.
-    pub fn lasts_until(now: Timestamp) -> Timestamp {
-        now + IDLE
+    /// Until when this session lasts when it is used at `now`.
+    pub fn lasts_until(&self, now: Timestamp) -> Timestamp {
+        (now + IDLE).min(self.created_at + LONGEST)
     }
 }
 
@@ -324,6 +350,7 @@ pub fn invite_staff(
     email: &EmailAddress,
     role: Role,
 ) -> Result<(Account, SecretString), Fault> {
+    tx.alone()?;
     let key = email.key();
     let known = store::by_email(tx.conn(), &key)?;
     let id = known.as_ref().map_or_else(|| AccountId::new(now), |account| account.id);
@@ -335,6 +362,8 @@ pub fn invite_staff(
             store::insert(tx.conn(), &account)?;
         }
     }
+    // Whatever link was under way before leads to less than what the account may do now.
+    store::end_links(tx.conn(), id, now)?;
     audit::note(tx, now, by, Event::StaffAdded, id, Some(role.as_str()))?;
     let token = new_password_link(tx, ring, now, id, Purpose::Welcome, hours(LINK_HOURS))?;
     let account = store::find(tx.conn(), id)?.ok_or_else(|| Fault::Unreadable("the account just written".into()))?;
@@ -347,6 +376,7 @@ pub fn invite_staff(
 /// # Errors
 /// When it can't be written.
 pub fn account_for(tx: &mut Tx, now: Timestamp, email: &EmailAddress) -> Result<AccountId, Fault> {
+    tx.alone()?;
     let key = email.key();
     let id = match store::by_email(tx.conn(), &key)? {
         Some(known) => known.id,
@@ -360,4 +390,20 @@ pub fn account_for(tx: &mut Tx, now: Timestamp, email: &EmailAddress) -> Result<
     };
     store::set_confirmed(tx.conn(), id, now)?;
     Ok(id)
+}
+
+/// The accounts that nobody has confirmed in time: what belongs to them is to be forgotten, then they are.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn never_confirmed(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<AccountId>, Fault> {
+    store::unconfirmed_before(conn, now - UNCONFIRMED_KEPT, most)
+}
+
+/// Forgets an account that owns nothing any more.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget(tx: &mut Tx, id: AccountId) -> Result<(), Fault> {
+    store::delete(tx.conn(), id)
 }

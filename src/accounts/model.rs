@@ -81,6 +81,8 @@ impl PersonName {
             0 => Err("Type a name: it stands at the head of our mails.".into()),
             n if n > 100 => Err("At most 100 characters, please.".into()),
             _ if text.chars().any(char::is_control) => Err("A name is one line of text.".into()),
+            // It stands in mails to an address that nobody has confirmed yet.
+            _ if text.contains("://") => Err("A name is no web address.".into()),
             _ => Ok(Self(text.to_owned())),
         }
     }

@@ -135,16 +135,27 @@ pub(super) fn use_link(conn: &mut Conn, id: LinkId, now: Timestamp) -> Result<bo
     Ok(diesel::update(unused).set((links::used_at.eq(now), links::password_hash.eq(None::<String>))).execute(conn)? == 1)
 }
 
-/// The newest confirm link of an account, used or not: what a new one is made after.
-pub(super) fn last_confirm_link(conn: &mut Conn, account: AccountId) -> Result<Option<Link>, Fault> {
+/// The latest confirm links of an account, newest first, used or not: what a new one is made after.
+pub(super) fn confirm_links(conn: &mut Conn, account: AccountId) -> Result<Vec<Link>, Fault> {
     let of_account = links::table.filter(links::account_id.eq(account).and(links::purpose.eq(Purpose::Confirm)));
-    Ok(of_account.order(links::id.desc()).select(Link::as_select()).first(conn).optional()?)
+    Ok(of_account.order(links::id.desc()).limit(20).select(Link::as_select()).load(conn)?)
 }
 
-/// Ends the other open password links of an account, once one was used.
+/// Ends every open link of an account.
 pub(super) fn end_links(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<(), Fault> {
     let open = links::table.filter(links::account_id.eq(account).and(links::used_at.is_null()));
-    diesel::update(open.filter(links::purpose.ne(Purpose::Confirm))).set(links::used_at.eq(now)).execute(conn)?;
+    diesel::update(open).set((links::used_at.eq(now), links::password_hash.eq(None::<String>))).execute(conn)?;
+    Ok(())
+}
+
+/// Accounts without a role that were made before a moment and never confirmed.
+pub(super) fn unconfirmed_before(conn: &mut Conn, before: Timestamp, most: i64) -> Result<Vec<AccountId>, Fault> {
+    let unconfirmed = accounts::table.filter(accounts::confirmed_at.is_null().and(accounts::role.is_null()));
+    Ok(unconfirmed.filter(accounts::created_at.lt(before)).order(accounts::id).limit(most).select(accounts::id).load(conn)?)
+}
+
+pub(super) fn delete(conn: &mut Conn, id: AccountId) -> Result<(), Fault> {
+    diesel::delete(accounts::table.find(id)).execute(conn)?;
     Ok(())
 }
 

@@ -66,6 +66,9 @@ impl Reason {
         match text.chars().count() {
             0 => Err("Say why. It is kept with the decision, and the site's contact is told.".into()),
             n if n > Self::LONGEST => Err(format!("At most {} characters, please; this has {n}.", Self::LONGEST)),
+            _ if text.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t')) => {
+                Err("This has characters that can't be shown.".into())
+            }
             _ => Ok(Self(text.replace("\r\n", "\n"))),
         }
     }
@@ -115,6 +118,7 @@ pub fn note(tx: &mut Tx, now: Timestamp, by: Actor, event: Event, about: impl In
         account_id: about.account,
         reason: reason.map(str::to_owned),
     };
+    tx.alone()?;
     store::append(tx.conn(), &entry)
 }
 
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn a_reason_is_trimmed_and_neither_empty_nor_endless() {
         assert_eq!(Reason::parse("  spam\r\nagain ").as_ref().map(Reason::as_str), Ok("spam\nagain"));
-        assert!(Reason::parse(" \n").is_err());
+        assert!(Reason::parse(" \n").is_err() && Reason::parse("a\0b").is_err());
         assert!(Reason::parse(&"x".repeat(2_000)).is_ok());
         assert!(Reason::parse(&"x".repeat(2_001)).is_err());
     }

@@ -51,11 +51,8 @@ fn chain(before: &[u8], entry: &NewEntry) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
+/// Adds an entry. The caller's transaction is alone (`Tx::alone`), or two entries would follow the same one.
 pub(super) fn append(conn: &mut Conn, entry: &NewEntry) -> Result<(), Fault> {
-    if let Conn::Postgres(c) = conn {
-        // One after the other, or two entries would follow the same one. SQLite has one writer anyway.
-        diesel::sql_query("SELECT pg_advisory_xact_lock(4204202602)").execute(c)?;
-    }
     let before: Option<Vec<u8>> = audit::table.order(audit::seq.desc()).select(audit::hash).first(conn).optional()?;
     let hash = chain(&before.unwrap_or_default(), entry).to_vec();
     diesel::insert_into(audit::table)

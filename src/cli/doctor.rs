@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::say;
 use crate::app;
 use crate::clock::Clock;
 use crate::mail::Outbox;
@@ -14,10 +15,10 @@ struct Findings {
 impl Findings {
     fn note(&mut self, part: &str, found: Result<String, String>) {
         match found {
-            Ok(words) => println!("ok     {part}: {words}"),
+            Ok(words) => say(format!("ok     {part}: {words}")),
             Err(words) => {
                 self.wrong += 1;
-                println!("WRONG  {part}: {words}");
+                say(format!("WRONG  {part}: {words}"));
             }
         }
     }
@@ -43,7 +44,7 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
                 findings.note("secret", ring.map(|_| "the one that the database was made with".to_owned()).map_err(|e| format!("{e:#}")));
             }
             let smtp = settings.mail.smtp_url.as_ref();
-            let outbox = Outbox::new(db, Clock::system(), &settings.hub.name, &settings.mail.from, smtp, false);
+            let outbox = Outbox::new(db, Clock::system(), app::sender(settings), smtp, false);
             findings.note("mail", mail(outbox.map(|outbox| outbox.server_answers())));
         }
     }
@@ -52,7 +53,7 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
             findings.note("gateway airnotifier", answers(url.as_str()).await);
         }
     }
-    println!("{}", if findings.wrong == 0 { "All is well.".to_owned() } else { format!("{} to mend.", findings.wrong) });
+    say(if findings.wrong == 0 { "All is well.".to_owned() } else { format!("{} to mend.", findings.wrong) });
     Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -3,6 +3,7 @@
 mod doctor;
 mod operate;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -126,13 +127,18 @@ enum AuditCommand {
     Verify,
 }
 
+/// Prints a line. Whoever has closed the other end of the pipe, as `head` does, wants no more: that is no error.
+fn say(words: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{words}");
+}
+
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     match obey(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("belfry: {error:#}");
+            let _ = writeln!(std::io::stderr(), "belfry: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -169,9 +175,9 @@ async fn serve(settings: &Settings, migrate: bool) -> anyhow::Result<ExitCode> {
     let shows_letters = hub.shows_letters();
     let running = app::start(settings, hub)?;
     let url = settings.server.public_url.as_str();
-    println!("Belfry is at {url}");
+    say(format!("Belfry is at {url}"));
     if shows_letters {
-        println!("No SMTP server is set: mail is printed here and listed at {url}/staff/outbox");
+        say(format!("No SMTP server is set: mail is printed here and listed at {url}/staff/outbox"));
     }
     running.serve().await?;
     Ok(ExitCode::SUCCESS)
@@ -180,15 +186,15 @@ async fn serve(settings: &Settings, migrate: bool) -> anyhow::Result<ExitCode> {
 fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
     let applied = crate::db::Db::open(&settings.database)?.migrate()?;
     for name in &applied {
-        println!("applied {name}");
+        say(format!("applied {name}"));
     }
-    println!("The database is up to date.");
+    say("The database is up to date.");
     Ok(ExitCode::SUCCESS)
 }
 
 fn print_settings(settings: &Settings) {
     for shown in settings.shown() {
-        println!("{} = {}  # {}", shown.key, shown.value, shown.source);
+        say(format!("{} = {}  # {}", shown.key, shown.value, shown.source));
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::link;
+use super::{link, say};
 use crate::accounts::{self, Role};
 use crate::app;
 use crate::audit::{self, Actor, Reason};
@@ -26,8 +26,8 @@ pub async fn add_staff(settings: &Settings, email: &str, role: Role) -> anyhow::
     let (email, now) = (EmailAddress::parse(email).or_else(worded("email"))?, Clock::system().now());
     let invited = db.write(move |tx| accounts::invite_staff(tx, &ring, now, Actor::Operator, &email, role)).await;
     let (account, token) = invited.map_err(Error::from)?;
-    println!("{} is {role} now. Set a password within {} hours:", account.email, accounts::LINK_HOURS);
-    println!("{}", link(settings, "/password/reset?welcome=1&token=", &token));
+    say(format!("{} is {role} now. Set a password within {} hours:", account.email, accounts::LINK_HOURS));
+    say(link(settings, "/password/reset?welcome=1&token=", &token));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,17 +56,19 @@ pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<
         push_wanted: true,
         email_alerts: true,
     };
+    let max_users = settings.limits.max_site_users;
     let (active, now, desk) = (words.active, Clock::system().now(), Desk::new(&settings.hub.name, settings.server.public_url.as_str()));
     let added = db.write(move |tx| {
         let account = accounts::account_for(tx, now, &email)?;
         let id = sites::add(tx, now, account, &site)?;
+        sites::apply_user_limit(tx, &desk, now, id, max_users)?;
         if active {
             let reason = Reason::parse("added by the operator").map_err(|words| Error::field("reason", words))?;
             sites::prove(tx, &desk, now, Actor::Operator, id, ProofKind::Staff, Some(&reason))?;
         }
         Ok::<_, Error>(id)
     });
-    println!("{}", added.await?);
+    say(added.await?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,7 +80,7 @@ pub async fn issue_key(settings: &Settings, site: &str, kind: &str) -> anyhow::R
     let kind: KeyKind = kind.parse().map_err(anyhow::Error::msg)?;
     let now = Clock::system().now();
     let issued = db.write(move |tx| keys::issue(tx, &ring, now, Actor::Operator, site, kind).map_err(Error::from)).await;
-    println!("{}", issued?.1.expose_secret());
+    say(issued?.1.expose_secret());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,7 +90,7 @@ pub async fn revoke_key(settings: &Settings, site: &str, key: &str) -> anyhow::R
     let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
     let now = Clock::system().now();
     db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key).map_err(Error::from)).await?;
-    println!("The key is revoked.");
+    say("The key is revoked.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,11 +99,11 @@ pub fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
     match db.read_here(audit::verify) {
         Ok(entries) => {
-            println!("{entries} entries, each following from the one before.");
+            say(format!("{entries} entries, each following from the one before."));
             Ok(ExitCode::SUCCESS)
         }
         Err(fault) => {
-            println!("{fault}");
+            say(fault);
             Ok(ExitCode::FAILURE)
         }
     }

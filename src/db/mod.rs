@@ -17,11 +17,29 @@ use diesel::{MultiConnection, PgConnection, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::Semaphore;
 
-pub use changes::{Change, ChangeLog};
+pub use changes::{Change, ChangeLog, Changes};
 pub use pool::Address;
 use pool::Pool;
 pub use writer::Tx;
 use writer::{Listener, Writer};
+
+/// Parts of what the databases say when they, not the query, are what is wrong.
+const OUTAGES: [&str; 14] = [
+    "deadlock detected",
+    "disk is full",
+    "disk I/O error",
+    "database is locked",
+    "readonly database",
+    "unable to open database",
+    "No space left on device",
+    "could not extend file",
+    "out of shared memory",
+    "canceling statement due to",
+    "terminating connection",
+    "the database system is",
+    "too many clients",
+    "server closed the connection",
+];
 
 /// One connection to either database. A query is written once, against this.
 #[derive(MultiConnection)]
@@ -70,6 +88,23 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the database, not the query, is what is wrong: away, locked for too long, its disk full or broken.
+    /// Nothing was written, and the same may pass later.
+    pub fn is_outage(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Busy | Self::Connection(_) | Self::Commit(_) => true,
+            Self::Query(Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure, _)) => true,
+            Self::Query(Error::BrokenTransactionManager | Error::AlreadyInTransaction) => true,
+            // SQLite's own words for SQLITE_FULL, SQLITE_IOERR, SQLITE_BUSY, SQLITE_READONLY, and PostgreSQL's for its
+            // disk, its memory, its shutdown and a statement that took too long: Diesel has no kind for any of them.
+            Self::Query(Error::DatabaseError(DatabaseErrorKind::Unknown, info)) => {
+                OUTAGES.iter().any(|words| info.message().contains(words))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a rule of the database named uniqueness was broken: somebody else has that value.
     pub fn is_duplicate(&self) -> bool {
         use diesel::result::{DatabaseErrorKind, Error};

@@ -9,6 +9,7 @@ use diesel::{Connection, PgConnection, SqliteConnection};
 use r2d2::{ManageConnection, PooledConnection};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::writer::is_broken;
 use super::{Conn, Fault};
 
 /// Where the database is.
@@ -73,10 +74,7 @@ impl ManageConnection for Manager {
 
     fn has_broken(&self, conn: &mut Conn) -> bool {
         // A transaction that is still open here was abandoned by a panic: such a connection is thrown away.
-        use diesel::connection::TransactionManager;
-        type Manager = <Conn as Connection>::TransactionManager;
-        Manager::is_broken_transaction_manager(conn)
-            || !matches!(Manager::transaction_manager_status_mut(conn).transaction_depth(), Ok(None))
+        is_broken(conn)
     }
 }
 

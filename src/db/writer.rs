@@ -1,12 +1,13 @@
 //! Writing: one transaction a closure; on SQLite, closures that wait at the same moment share one commit, and so one fsync.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
-use diesel::{Connection, PgConnection, SqliteConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::changes::{self, Change};
@@ -21,7 +22,7 @@ pub type Listener = Arc<dyn Fn(&mut Conn, &[Change]) -> Result<(), Fault> + Send
 const QUEUE: usize = 4096;
 /// How many closures share one commit at most.
 const GROUP: usize = 256;
-/// How often a closure is tried again after a serialization fault or deadlock.
+/// How often a group is tried again after a serialization fault.
 const TRIES: usize = 4;
 /// How many connections may write to PostgreSQL at once from this node.
 const POSTGRES_WRITERS: usize = 6;
@@ -38,6 +39,19 @@ impl Tx<'_> {
         self.conn
     }
 
+    /// From here on nobody else's act runs beside this one, on whichever node, until this transaction ends: for acts
+    /// that look first and write then. It comes before anything that locks a row, or two acts could wait for each other.
+    ///
+    /// # Errors
+    /// When the turn does not come in time.
+    pub fn alone(&mut self) -> Result<(), Fault> {
+        // SQLite has one writer anyway.
+        if let Conn::Postgres(conn) = self.conn {
+            diesel::sql_query("SELECT pg_advisory_xact_lock(4204202602)").execute(conn)?;
+        }
+        Ok(())
+    }
+
     /// Notes that what the push path keeps in memory of this thing is no longer true, here and on every other node.
     ///
     /// # Errors
@@ -49,10 +63,21 @@ impl Tx<'_> {
     }
 }
 
+/// How a closure's savepoint ended.
+enum Ran {
+    /// Kept, or undone because the closure refused.
+    Ended,
+    /// Another node was in the way: the whole transaction is worth another try.
+    Again,
+    /// The transaction is no longer what it was, as when SQLite undoes all of it on a full disk: nothing more of it
+    /// may run.
+    Broken(QueryError),
+}
+
 /// A closure on its way to be run, with the place for its answer.
 trait Job: Send {
-    /// Runs inside the open transaction, in a savepoint of its own. `true`: worth another try.
-    fn run(&mut self, conn: &mut Conn, changes: &mut Vec<Change>) -> bool;
+    /// Runs inside the open transaction, in a savepoint of its own.
+    fn run(&mut self, conn: &mut Conn, changes: &mut Vec<Change>) -> Ran;
     /// Answers, once it is known whether the transaction was committed.
     fn settle(self: Box<Self>, committed: Result<(), String>);
 }
@@ -81,8 +106,7 @@ where
     T: Send,
     E: From<Fault> + Send,
 {
-    fn run(&mut self, conn: &mut Conn, changes: &mut Vec<Change>) -> bool {
-        let mut retry = false;
+    fn run(&mut self, conn: &mut Conn, changes: &mut Vec<Change>) -> Ran {
         let done = conn.transaction(|conn| {
             let mut tx = Tx { conn, changes: Vec::new() };
             match (self.work)(&mut tx) {
@@ -90,18 +114,19 @@ where
                 Err(error) => Err(Undone::Refused(error)),
             }
         });
-        self.result = Some(match done {
+        match done {
             Ok((value, noted)) => {
                 changes.extend(noted);
-                Ok(value)
+                self.result = Some(Ok(value));
+                Ran::Ended
             }
-            Err(Undone::Refused(error)) => Err(error),
-            Err(Undone::Savepoint(error)) => {
-                retry = matches!(error, QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _));
-                Err(Fault::Query(error).into())
+            Err(Undone::Refused(error)) => {
+                self.result = Some(Err(error));
+                Ran::Ended
             }
-        });
-        retry
+            Err(Undone::Savepoint(QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _))) => Ran::Again,
+            Err(Undone::Savepoint(error)) => Ran::Broken(error),
+        }
     }
 
     fn settle(mut self: Box<Self>, committed: Result<(), String>) {
@@ -137,10 +162,10 @@ impl Writer {
             Address::Sqlite(_) => {
                 let conn = address.connect()?;
                 let (queue, jobs) = sync_channel(QUEUE);
-                let told = listener.clone();
+                let (told, address) = (listener.clone(), address.clone());
                 let thread = std::thread::Builder::new()
                     .name("belfry-writer".into())
-                    .spawn(move || write_in_groups(conn, &jobs, &told))
+                    .spawn(move || write_in_groups(conn, &address, &jobs, &told))
                     .map_err(|e| Fault::Connection(e.to_string()))?;
                 Backend::Sqlite { queue, thread }
             }
@@ -180,7 +205,7 @@ impl Writer {
                 });
             }
         }
-        answered.await.unwrap_or_else(|_| Err(Fault::Commit("the writer has stopped".into()).into()))
+        answered.await.unwrap_or_else(|_| Err(Fault::Commit("the writer broke off".into()).into()))
     }
 }
 
@@ -194,12 +219,28 @@ impl Drop for Writer {
     }
 }
 
-fn write_in_groups(mut conn: Conn, jobs: &Receiver<Box<dyn Job>>, listener: &OnceLock<Listener>) {
+fn write_in_groups(mut conn: Conn, address: &Address, jobs: &Receiver<Box<dyn Job>>, listener: &OnceLock<Listener>) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(GROUP - 1));
-        write_group(&mut conn, group, listener);
+        // Whoever waits for a closure that panicked, or for one beside it, is told that nothing was written.
+        if catch_unwind(AssertUnwindSafe(|| write_group(&mut conn, group, listener))).is_err() {
+            tracing::error!("a write panicked: its whole group was undone");
+        }
+        // On a full disk SQLite rolls the whole transaction back by itself, and Diesel no longer knows where it is.
+        if is_broken(&mut conn) {
+            match address.connect() {
+                Ok(fresh) => conn = fresh,
+                Err(fault) => tracing::error!(error = %fault, "the database can't be opened again for writing"),
+            }
+        }
     }
+}
+
+/// Whether a connection was left inside a transaction, or in a state that nobody knows.
+pub(super) fn is_broken(conn: &mut Conn) -> bool {
+    type Manager = <Conn as Connection>::TransactionManager;
+    Manager::is_broken_transaction_manager(conn) || !matches!(Manager::transaction_manager_status_mut(conn).transaction_depth(), Ok(None))
 }
 
 /// Runs a group in one transaction, commits, tells the listener, then answers all.
@@ -208,24 +249,18 @@ fn write_group(conn: &mut Conn, mut group: Vec<Box<dyn Job>>, listener: &OnceLoc
     let mut changes = Vec::new();
     for _ in 0..TRIES {
         changes.clear();
-        let mut again = false;
-        committed = begin(conn)
-            .and_then(|()| {
-                again = group.iter_mut().fold(false, |again, job| job.run(conn, &mut changes) | again);
-                if again { rollback(conn).and(Err(QueryError::RollbackTransaction)) } else { commit(conn) }
-            })
-            .map_err(|error| {
-                again |= matches!(error, QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _));
-                error.to_string()
-            });
+        let tried = try_group(conn, &mut group, &mut changes);
+        let again = matches!(tried, Err(Tried::Again));
+        committed = tried.map_err(|tried| match tried {
+            Tried::Again => "other nodes were in the way each time".to_owned(),
+            Tried::Failed(error) => error.to_string(),
+        });
         if committed.is_ok() || !again {
             break;
         }
     }
-    if committed.is_err() {
-        // An open transaction must not be left for the next group.
-        let _ = rollback(conn);
-    } else if !changes.is_empty()
+    if committed.is_ok()
+        && !changes.is_empty()
         && let Some(listener) = listener.get()
         && let Err(fault) = listener(conn, &changes)
     {
@@ -235,6 +270,41 @@ fn write_group(conn: &mut Conn, mut group: Vec<Box<dyn Job>>, listener: &OnceLoc
     for job in group {
         job.settle(committed.clone());
     }
+}
+
+/// Why a group was not committed.
+enum Tried {
+    Again,
+    Failed(QueryError),
+}
+
+impl From<QueryError> for Tried {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Again,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// One try. When it fails, nothing of it is left open.
+fn try_group(conn: &mut Conn, group: &mut [Box<dyn Job>], changes: &mut Vec<Change>) -> Result<(), Tried> {
+    begin(conn)?;
+    let mut run = || {
+        let mut again = false;
+        for job in group.iter_mut() {
+            match job.run(conn, changes) {
+                Ran::Ended => {}
+                Ran::Again => again = true,
+                Ran::Broken(error) => return Err(Tried::Failed(error)),
+            }
+        }
+        if again { Err(Tried::Again) } else { Ok(commit(conn)?) }
+    };
+    run().inspect_err(|_| {
+        // What can't even be rolled back is thrown away with its connection.
+        let _ = rollback(conn);
+    })
 }
 
 fn begin(conn: &mut Conn) -> Result<(), QueryError> {

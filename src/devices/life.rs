@@ -76,12 +76,13 @@ pub fn confirm(tx: &mut Tx, now: Timestamp, id: DeviceId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A gateway was sure that the token is no longer registered.
+/// A gateway was sure that the token is no longer registered. What was enrolled again since the gateway was asked, at
+/// `asked_at`, lives.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn mark_unregistered(tx: &mut Tx, now: Timestamp, id: DeviceId) -> Result<(), Fault> {
-    if store::set_unregistered(tx.conn(), id, now)? {
+pub fn mark_unregistered(tx: &mut Tx, now: Timestamp, id: DeviceId, asked_at: Timestamp) -> Result<(), Fault> {
+    if store::set_unregistered(tx.conn(), id, now, asked_at)? {
         tx.changed(now, Change::Device(id))?;
     }
     Ok(())

@@ -56,6 +56,11 @@ pub(super) fn with_tokens(conn: &mut Conn, hashes: &[TokenHash], sites: &[SiteId
     Ok(wanted.select(Found::as_select()).load(conn)?)
 }
 
+/// The devices with any of these ids.
+pub(super) fn with_ids(conn: &mut Conn, ids: &[DeviceId]) -> Result<Vec<Found>, Fault> {
+    Ok(devices::table.filter(devices::id.eq_any(ids)).select(Found::as_select()).load(conn)?)
+}
+
 pub(super) fn by_token(conn: &mut Conn, site: SiteId, hash: TokenHash) -> Result<Option<Found>, Fault> {
     let same = devices::table.filter(devices::site_id.eq(site).and(devices::token_hash.eq(hash.0.as_slice())));
     Ok(same.select(Found::as_select()).first(conn).optional()?)
@@ -89,8 +94,8 @@ pub(super) fn set_confirmed(conn: &mut Conn, id: DeviceId, now: Timestamp) -> Re
     Ok(diesel::update(unconfirmed).set((devices::confirmed_at.eq(now), devices::seen_at.eq(now))).execute(conn)? == 1)
 }
 
-pub(super) fn set_unregistered(conn: &mut Conn, id: DeviceId, now: Timestamp) -> Result<bool, Fault> {
-    let registered = devices::table.find(id).filter(devices::unregistered_at.is_null());
+pub(super) fn set_unregistered(conn: &mut Conn, id: DeviceId, now: Timestamp, asked_at: Timestamp) -> Result<bool, Fault> {
+    let registered = devices::table.find(id).filter(devices::unregistered_at.is_null().and(devices::seen_at.le(asked_at)));
     Ok(diesel::update(registered).set(devices::unregistered_at.eq(now)).execute(conn)? == 1)
 }
 

@@ -1,8 +1,9 @@
 //! A stock AirNotifier as the backend (`wire/airnotifier-server.md` 10): the hub translates, sends `application/json`
 //! with its own master key, and says to the site only what the backend was sure of.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -11,16 +12,25 @@ use actix_web::web::Bytes;
 use awc::error::SendRequestError;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{BUDGET, Connections, Gateway, Message, Trouble, Verdict};
+use super::{Connections, Gateway, Message, Trouble, Verdict};
 use crate::devices::Gone;
 
-/// How many 404s in a row, with nothing accepted between, are believed. AirNotifier passes on FCM's 404, which is also
-/// what a wrong project id gives: then every token would seem to be gone.
+/// How many 404s in a row are believed of an app to which the backend has accepted something. AirNotifier passes on
+/// FCM's 404, which is also what a wrong project id gives: then every token of the app would seem to be gone.
 const GONE_IN_A_ROW: u32 = 20;
+/// How many are, of an app to which nothing was accepted yet.
+const GONE_AT_FIRST: u32 = 3;
 /// How much of a backend's answer is read.
 const ANSWER_BYTES: usize = 16 * 1024;
+/// After how long an AirNotifier gives up by itself: until then what it was sent is in flight.
+const GIVES_UP: Duration = Duration::from_secs(20);
+/// How long a backend that could not be reached is passed over.
+const PASSED_OVER: Duration = Duration::from_secs(3);
+/// With less time than this left, a push is not begun: its answer could not be waited for.
+const SHORTEST: Duration = Duration::from_millis(150);
 
 /// The backend's processes.
 pub struct Backends {
@@ -34,6 +44,8 @@ pub struct Backends {
 struct Backend {
     push_url: String,
     in_flight: Arc<Semaphore>,
+    /// Until when it is passed over, in milliseconds since this hub's start.
+    down_until: AtomicU64,
 }
 
 /// An AirNotifier, or several that share their database.
@@ -41,7 +53,15 @@ pub struct Airnotifier {
     backends: Vec<Backend>,
     access_key: SecretString,
     next: AtomicUsize,
-    gone_in_a_row: AtomicU32,
+    started: Instant,
+    trust: Mutex<HashMap<String, Trust>>,
+}
+
+/// What an app's 404s are worth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trust {
+    has_accepted: bool,
+    gone_in_a_row: u32,
 }
 
 impl Airnotifier {
@@ -49,13 +69,34 @@ impl Airnotifier {
         let backends = settings.urls.iter().map(|url| Backend {
             push_url: format!("{}/api/v2/push", url.trim_end_matches('/')),
             in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
+            down_until: AtomicU64::new(0),
         });
-        Self { backends: backends.collect(), access_key: settings.access_key, next: AtomicUsize::new(0), gone_in_a_row: AtomicU32::new(0) }
+        Self {
+            backends: backends.collect(),
+            access_key: settings.access_key,
+            next: AtomicUsize::new(0),
+            started: Instant::now(),
+            trust: Mutex::default(),
+        }
     }
 
     /// This gateway, for pushes of one app.
     pub fn for_app<'a>(&'a self, app: &'a str) -> impl Gateway + 'a {
         ForApp { gateway: self, app }
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The backends in the order in which they are to be tried: in turn, those that were down a moment ago last.
+    fn in_turn(&self) -> impl Iterator<Item = &Backend> {
+        let (count, now) = (self.backends.len(), self.millis());
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let is_up = move |backend: &&Backend| backend.down_until.load(Ordering::Relaxed) <= now;
+        let turn = move |n: usize| self.backends.get((first.wrapping_add(n)) % count.max(1));
+        let up = (0..count).filter_map(turn).filter(is_up);
+        up.chain((0..count).filter_map(turn).filter(move |backend| !is_up(backend)))
     }
 }
 
@@ -68,25 +109,54 @@ fn later(why: Trouble, seconds: u64) -> Verdict {
     Verdict::Unavailable { why, retry_after: Duration::from_secs(seconds) }
 }
 
+/// A backend's answer.
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+    retry_after: Option<u64>,
+}
+
+/// Why there is none.
+enum NoAnswer {
+    /// Nothing was sent: another backend may be asked.
+    NotReached,
+    Broken,
+}
+
 impl Gateway for ForApp<'_> {
-    async fn deliver(&self, connections: &Connections, token: &str, message: &Message) -> Verdict {
-        let gateway = self.gateway;
-        let turn = gateway.next.fetch_add(1, Ordering::Relaxed);
-        let Some(backend) = gateway.backends.get(turn % gateway.backends.len().max(1)) else { return later(Trouble::Misconfigured, 60) };
-        let body = message.airnotifier_json(token);
-        let work = async {
-            let Ok(_permit) = backend.in_flight.acquire().await else { return later(Trouble::Busy, 1) };
-            self.send(connections, backend, body).await
-        };
-        tokio::time::timeout(BUDGET, work).await.unwrap_or_else(|_| {
-            let why = if backend.in_flight.available_permits() == 0 { Trouble::Busy } else { Trouble::Slow };
-            later(why, 5)
-        })
+    async fn deliver(&self, connections: &Connections, token: &str, message: &Message, until: Instant) -> Verdict {
+        let body = Bytes::from(message.airnotifier_json(token));
+        let mut last = later(Trouble::Misconfigured, 60);
+        for backend in self.gateway.in_turn() {
+            // A permit that comes too late would begin what nobody can wait for.
+            let turn = timeout_at(until - SHORTEST, backend.in_flight.clone().acquire_owned()).await;
+            let Ok(Ok(permit)) = turn else { return later(Trouble::Busy, 1) };
+            match self.send(connections, backend, body.clone(), permit, until).await {
+                None => return later(Trouble::Slow, 5),
+                Some(Ok(answer)) => return self.gateway.judge(self.app, answer.status, &answer.body, answer.retry_after),
+                Some(Err(NoAnswer::Broken)) => return later(Trouble::Down, 5),
+                Some(Err(NoAnswer::NotReached)) => {
+                    let passed_over = u64::try_from(PASSED_OVER.as_millis()).unwrap_or(u64::MAX);
+                    backend.down_until.store(self.gateway.millis() + passed_over, Ordering::Relaxed);
+                    last = later(Trouble::Down, 5);
+                }
+            }
+        }
+        last
     }
 }
 
 impl ForApp<'_> {
-    async fn send(&self, connections: &Connections, backend: &Backend, body: Vec<u8>) -> Verdict {
+    /// Sends, and waits until `until` for the answer. `None`: it has not come by then. The permit is kept for as long as
+    /// the backend may still be at work, or a slow one would get more and more.
+    async fn send(
+        &self,
+        connections: &Connections,
+        backend: &Backend,
+        body: Bytes,
+        permit: OwnedSemaphorePermit,
+        until: Instant,
+    ) -> Option<Result<Answer, NoAnswer>> {
         // JSON by its right name: under a form label AirNotifier picks a token out of the text (`wire/airnotifier-server.md` 2).
         let request = connections
             .http
@@ -95,16 +165,27 @@ impl ForApp<'_> {
             .insert_header((ACCEPT, "application/json"))
             .insert_header(("X-AN-APP-NAME", self.app))
             .insert_header(("X-AN-APP-KEY", self.gateway.access_key.expose_secret()));
-        let mut response = match request.send_body(Bytes::from(body)).await {
-            Ok(response) => response,
-            Err(SendRequestError::Timeout) => return later(Trouble::Slow, 5),
-            Err(_) => return later(Trouble::Down, 5),
-        };
-        let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        // Read to its end, so that the connection can be used again.
-        let answer = response.body().limit(ANSWER_BYTES).await.unwrap_or_default();
-        self.gateway.judge(status, &answer, retry_after)
+        let mut asking = Box::pin(async move {
+            let mut response = request.send_body(body).await.map_err(|error| match error {
+                SendRequestError::Connect(_) => NoAnswer::NotReached,
+                _ => NoAnswer::Broken,
+            })?;
+            let status = response.status();
+            let retry_after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+            // Read to its end, so that the connection can be used again.
+            let body = response.body().limit(ANSWER_BYTES).await.unwrap_or_default();
+            Ok(Answer { status, body, retry_after })
+        });
+        match timeout_at(until, asking.as_mut()).await {
+            Ok(answer) => Some(answer),
+            Err(_) => {
+                actix_web::rt::spawn(async move {
+                    let _ = timeout(GIVES_UP, asking).await;
+                    drop(permit);
+                });
+                None
+            }
+        }
     }
 }
 
@@ -115,33 +196,48 @@ struct ErrorBody {
 
 impl Airnotifier {
     /// What a backend's answer means (`wire/airnotifier-server.md` 4.2 and 10).
-    fn judge(&self, status: StatusCode, body: &[u8], retry_after: Option<u64>) -> Verdict {
+    fn judge(&self, app: &str, status: StatusCode, body: &[u8], retry_after: Option<u64>) -> Verdict {
+        match status.as_u16() {
+            200 | 202 => {
+                self.accepted(app);
+                return Verdict::Accepted;
+            }
+            429 => return later(Trouble::Throttled, retry_after.unwrap_or(60).clamp(1, 3_600)),
+            500.. => return later(Trouble::Down, retry_after.unwrap_or(10).clamp(1, 3_600)),
+            _ => {}
+        }
         let words = serde_json::from_slice::<ErrorBody>(body).map(|b| b.error).unwrap_or_default();
         let from_gateway = words.starts_with("error response from ") || words == "Unregistered token";
         match status.as_u16() {
-            200 | 202 => {
-                if self.gone_in_a_row.load(Ordering::Relaxed) != 0 {
-                    self.gone_in_a_row.store(0, Ordering::Relaxed);
-                }
-                Verdict::Accepted
-            }
+            404 if from_gateway && self.believes_gone(app) => Verdict::Gone(Gone::said_by_gateway()),
             404 if from_gateway => {
-                if self.gone_in_a_row.fetch_add(1, Ordering::Relaxed) < GONE_IN_A_ROW {
-                    Verdict::Gone(Gone::said_by_gateway())
-                } else {
-                    tracing::error!("the backend says of every token that it is gone: is its Firebase project the right one?");
-                    later(Trouble::Misconfigured, 60)
-                }
+                tracing::error!(app, "the backend says of every token of this app that it is gone: is its Firebase project the right one?");
+                later(Trouble::Misconfigured, 60)
             }
             // 400 from the gateway may be the payload or a malformed token: no word of the backend tells which.
             400 | 413 if from_gateway => Verdict::Rejected,
-            429 => later(Trouble::Throttled, retry_after.unwrap_or(60).clamp(1, 3_600)),
-            500.. => later(Trouble::Down, retry_after.unwrap_or(10).clamp(1, 3_600)),
             other => {
                 tracing::error!(status = other, "the backend does not accept the hub's requests: check its URL, access key and app name");
                 later(Trouble::Misconfigured, 60)
             }
         }
+    }
+
+    fn accepted(&self, app: &str) {
+        let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+        match trust.get_mut(app) {
+            Some(trust) => *trust = Trust { has_accepted: true, gone_in_a_row: 0 },
+            // Only apps that are served come here: there are few.
+            None => drop(trust.insert(app.to_owned(), Trust { has_accepted: true, gone_in_a_row: 0 })),
+        }
+    }
+
+    /// Whether one more 404 of an app is believed.
+    fn believes_gone(&self, app: &str) -> bool {
+        let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+        let trust = trust.entry(app.to_owned()).or_default();
+        trust.gone_in_a_row = trust.gone_in_a_row.saturating_add(1);
+        trust.gone_in_a_row <= if trust.has_accepted { GONE_IN_A_ROW } else { GONE_AT_FIRST }
     }
 }
 
@@ -175,7 +271,7 @@ mod tests {
             (503, fcm, "down"),
         ];
         for (status, body, wanted) in rows {
-            let verdict = gateway().judge(StatusCode::from_u16(status).unwrap(), body, None);
+            let verdict = gateway().judge("app", StatusCode::from_u16(status).unwrap(), body, None);
             let said = match verdict {
                 Verdict::Accepted => "accepted",
                 Verdict::Gone(_) => "gone",
@@ -189,9 +285,24 @@ mod tests {
     #[test]
     fn a_backend_to_which_every_token_is_gone_is_not_believed() {
         let (gateway, body) = (gateway(), br#"{"error": "error response from fcm"}"#);
-        let is_gone = |gateway: &Airnotifier| matches!(gateway.judge(StatusCode::NOT_FOUND, body, None), Verdict::Gone(_));
-        assert_eq!((0..30).filter(|_| is_gone(&gateway)).count(), 20);
-        gateway.judge(StatusCode::ACCEPTED, b"", None);
-        assert!(is_gone(&gateway));
+        let is_gone = |app: &str| matches!(gateway.judge(app, StatusCode::NOT_FOUND, body, None), Verdict::Gone(_));
+        assert_eq!((0..30).filter(|_| is_gone("new")).count(), 3);
+        gateway.judge("new", StatusCode::ACCEPTED, b"", None);
+        assert_eq!((0..30).filter(|_| is_gone("new")).count(), 20);
+        // That another app is well says nothing of this one.
+        gateway.judge("other", StatusCode::ACCEPTED, b"", None);
+        assert!(!is_gone("new"));
+        gateway.judge("new", StatusCode::ACCEPTED, b"", None);
+        assert!(is_gone("new"));
+    }
+
+    #[test]
+    fn backends_take_turns_and_one_that_is_down_comes_last() {
+        let urls = ["http://a", "http://b", "http://c"].map(str::to_owned).to_vec();
+        let gateway = Airnotifier::new(Backends { urls, access_key: "k".into(), max_in_flight: 1 });
+        let order = || gateway.in_turn().map(|b| b.push_url.chars().nth(7).unwrap()).collect::<String>();
+        assert_eq!([order(), order(), order()], ["abc", "bca", "cab"]);
+        gateway.backends[0].down_until.store(u64::MAX, Ordering::Relaxed);
+        assert_eq!([order(), order(), order()], ["bca", "bca", "cba"]);
     }
 }

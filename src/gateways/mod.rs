@@ -14,10 +14,12 @@ pub use airnotifier::{Airnotifier, Backends};
 pub use sandbox::Sandbox;
 pub use translate::Message;
 
+use tokio::time::Instant;
+
 use crate::devices::Gone;
 use crate::settings::GatewayName;
 
-/// The longest that a site waits for a gateway: Moodle hangs up after two seconds.
+/// The longest that a site waits for its answer: Moodle hangs up after two seconds.
 pub const BUDGET: Duration = Duration::from_millis(1_400);
 
 /// What became of a push that was handed to a gateway.
@@ -63,8 +65,8 @@ impl Trouble {
 
 /// What every gateway can do. Each worker calls on its own thread.
 pub trait Gateway {
-    /// Hands a message for one device over, within [`BUDGET`].
-    fn deliver(&self, connections: &Connections, token: &str, message: &Message) -> impl Future<Output = Verdict>;
+    /// Hands a message for one device over; the caller is told by `until`.
+    fn deliver(&self, connections: &Connections, token: &str, message: &Message, until: Instant) -> impl Future<Output = Verdict>;
 }
 
 /// One worker's HTTP connections: they belong to its thread, so that a push never changes threads.
@@ -87,7 +89,7 @@ impl Connections {
             .conn_keep_alive(Duration::from_secs(30))
             .conn_lifetime(Duration::from_secs(3_600))
             .limit(1_024);
-        // No timeout of the client's own: `BUDGET` is held around the whole of a delivery, and each timer costs.
+        // No timeout of the client's own: one is held around each delivery, and each timer costs.
         let http = awc::Client::builder().connector(connector).disable_timeout().disable_redirects().no_default_headers().finish();
         Ok(Self { http })
     }
@@ -110,10 +112,18 @@ impl Gateways {
     }
 
     /// Hands a message over to the gateway of its app.
-    pub async fn deliver(&self, gateway: GatewayName, connections: &Connections, app: &str, token: &str, message: &Message) -> Verdict {
+    pub async fn deliver(
+        &self,
+        gateway: GatewayName,
+        connections: &Connections,
+        app: &str,
+        token: &str,
+        message: &Message,
+        until: Instant,
+    ) -> Verdict {
         match (gateway, &self.airnotifier) {
-            (GatewayName::Sandbox, _) => self.sandbox.deliver(connections, token, message).await,
-            (GatewayName::Airnotifier, Some(airnotifier)) => airnotifier.for_app(app).deliver(connections, token, message).await,
+            (GatewayName::Sandbox, _) => self.sandbox.deliver(connections, token, message, until).await,
+            (GatewayName::Airnotifier, Some(airnotifier)) => airnotifier.for_app(app).deliver(connections, token, message, until).await,
             // Settings that name a gateway without its settings are refused at start.
             _ => Verdict::Unavailable { why: Trouble::Misconfigured, retry_after: Duration::from_secs(60) },
         }

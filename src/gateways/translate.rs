@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::decode::{Alert, Body};
+use super::decode::{Alert, Body, Platform};
 
 /// Members of `extra` that the phone gets under another name, or not at all: what is shown already, what is empty in
 /// practice, and `notification`, which makes the Android plugin throw.
@@ -41,6 +41,8 @@ const DROPPED_FIRST: [&str; 10] = [
     "userfromfullname",
     "contexturl",
 ];
+/// What Moodle seals (`wire/moodle-app.md` 3.1): never dropped from a sealed message, never touched.
+const SEALED: [&str; 6] = ["userfromfullname", "userfromid", "sitefullname", "smallmessage", "subject", "contexturl"];
 /// What the app opens a notification by: all that is left of the data when the rest has had to go.
 const OPENS: [&str; 12] = [
     "notif",
@@ -70,6 +72,7 @@ pub struct Message {
     /// In the order in which they came; each value is text.
     data: Vec<(String, String)>,
     encrypted: bool,
+    platform: Platform,
     /// Sections that a client other than Moodle gave for the gateway: passed on unchanged.
     fcm: Option<Box<RawValue>>,
     apns: Option<Box<RawValue>>,
@@ -211,7 +214,8 @@ fn from_moodle(body: &Body<'_>, extra: &Extra<'_>, language: Option<&str>) -> Re
         },
         given => notification(given, language)?,
     };
-    Ok(Message { data: data(extra, &notification, encrypted), notification, encrypted, fcm: None, apns: None })
+    let data = data(extra, &notification, encrypted);
+    Ok(Message { data, notification, encrypted, platform: body.platform(), fcm: None, apns: None })
 }
 
 /// The data that the app reads, under the app's names.
@@ -344,6 +348,7 @@ fn as_given(body: &Body<'_>, language: Option<&str>) -> Result<Message, CantTran
         notification: notification(&body.alert, language)?,
         data: Vec::new(),
         encrypted: false,
+        platform: body.platform(),
         fcm: kept(body.fcm),
         apns: kept(body.apns),
     })
@@ -370,13 +375,13 @@ impl Message {
 
     /// Drops what can be spared, then shortens the text; never touches what is sealed.
     fn fit(&mut self, limit: usize) -> Result<(), CantTranslate> {
-        if !self.encrypted {
-            for name in DROPPED_FIRST {
-                if self.payload_bytes() <= limit {
-                    return Ok(());
-                }
-                self.data.retain(|(known, _)| known != name);
+        for name in DROPPED_FIRST {
+            if self.payload_bytes() <= limit {
+                return Ok(());
             }
+            self.data.retain(|(known, _)| known != name || (self.encrypted && SEALED.contains(&name)));
+        }
+        if !self.encrypted {
             if self.payload_bytes() > limit {
                 self.data.retain(|(known, _)| OPENS.contains(&known.as_str()));
             }
@@ -436,7 +441,8 @@ impl Serialize for ForAirnotifier<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let message = self.message;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("device", "fcm")?;
+        let to_apns = message.platform == Platform::Apns;
+        map.serialize_entry("device", if to_apns { "ios" } else { "fcm" })?;
         map.serialize_entry("token", self.token)?;
         match &message.notification {
             Notification::None => map.serialize_entry("alert", &())?,
@@ -445,11 +451,17 @@ impl Serialize for ForAirnotifier<'_> {
         }
         match &message.fcm {
             Some(raw) => map.serialize_entry("fcm", raw)?,
-            None if message.data.is_empty() => {}
+            None if message.data.is_empty() || to_apns => {}
             None => map.serialize_entry("fcm", &Fcm(message))?,
         }
-        if let Some(raw) = &message.apns {
-            map.serialize_entry("apns", raw)?;
+        match &message.apns {
+            Some(raw) => map.serialize_entry("apns", raw)?,
+            // AirNotifier takes a few members of this and sends no data to APNs (`wire/airnotifier-server.md` 4.1).
+            None if to_apns => {
+                let silent = matches!(message.notification, Notification::None);
+                map.serialize_entry("apns", &constant::<S>(if silent { APNS_DIRECT_SILENT } else { APNS_DIRECT })?)?;
+            }
+            None => {}
         }
         map.end()
     }
@@ -474,6 +486,9 @@ const ANDROID: &str = r#"{"priority":"high","ttl":"86400s","notification":{"chan
 const APNS: &str = r#"{"headers":{"apns-priority":"10","apns-push-type":"alert"},"payload":{"aps":{"sound":"default"}}}"#;
 const ANDROID_SILENT: &str = r#"{"priority":"high","ttl":"86400s"}"#;
 const APNS_SILENT: &str = r#"{"headers":{"apns-priority":"5","apns-push-type":"background"},"payload":{"aps":{"content-available":1}}}"#;
+
+const APNS_DIRECT: &str = r#"{"push_type":"alert","sound":"default"}"#;
+const APNS_DIRECT_SILENT: &str = r#"{"push_type":"background","content-available":1}"#;
 
 fn constant<S: Serializer>(json: &'static str) -> Result<&'static RawValue, S::Error> {
     serde_json::from_str(json).map_err(serde::ser::Error::custom)

@@ -1,7 +1,9 @@
 //! What runs by itself, again and again, until the hub stops. What a job does is its room's to say.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -28,8 +30,10 @@ impl Jobs {
         let mut stopped = self.stop.subscribe();
         self.running.push(actix_web::rt::spawn(async move {
             loop {
-                if let Err(error) = job().await {
-                    tracing::warn!(job = name, %error, "a job failed; it is tried again");
+                match AssertUnwindSafe(job()).catch_unwind().await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(job = name, %error, "a job failed; it is tried again"),
+                    Err(_) => tracing::error!(job = name, "a job panicked; it is tried again"),
                 }
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}

@@ -6,12 +6,13 @@ use std::fmt;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
+use crate::error::whole_seconds;
 use crate::hub::Hub;
 use crate::push::{Refusal, RefusalKind};
 
@@ -60,11 +61,11 @@ fn answer(hub: &Hub, refusal: &Refusal, status: u16, words: &str) -> HttpRespons
 /// `Retry-After` (RFC 9110 10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
 fn limit_headers(response: &mut HttpResponseBuilder, refusal: &Refusal) {
     if let Some(wait) = refusal.retry_after {
-        response.insert_header((RETRY_AFTER, (wait.as_secs_f64().ceil().max(1.0) as u64).to_string()));
+        response.insert_header((RETRY_AFTER, whole_seconds(wait).to_string()));
     }
-    if let Some(s) = refusal.standing {
-        response.insert_header(("RateLimit-Policy", format!("\"{}\";q={};w={}", s.name, s.quota, s.window_seconds)));
-        response.insert_header(("RateLimit", format!("\"{}\";r={};t={}", s.name, s.remaining, s.retry_seconds())));
+    if let Some(standing) = refusal.standing {
+        response.insert_header(("RateLimit-Policy", standing.policy_field()));
+        response.insert_header(("RateLimit", standing.limit_field()));
     }
 }
 
@@ -82,7 +83,13 @@ pub async fn face(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -
     let body = |error: &str, code: &str| ErrorJson { error: error.to_owned(), code: code.to_owned(), help: hub.public_url.join("/help") };
     let response = match status.as_u16() {
         404 => HttpResponse::NotFound().insert_header(JSON).json(body("No such route", "no_such_route")),
-        405 => HttpResponse::MethodNotAllowed().insert_header(JSON).json(body("Method not allowed", "method_not_allowed")),
+        405 => {
+            let mut response = HttpResponse::MethodNotAllowed().insert_header(JSON).json(body("Method not allowed", "method_not_allowed"));
+            if let Some(allowed) = res.headers().get(ALLOW) {
+                response.headers_mut().insert(ALLOW, allowed.clone());
+            }
+            response
+        }
         413 => refused(&hub, &RefusalKind::BodyTooLarge.into()),
         400..=499 => HttpResponse::build(status).insert_header(JSON).json(body("Invalid request", "invalid_request")),
         _ => HttpResponse::build(status).insert_header(JSON).json(body("Internal error", "internal")),

@@ -1,6 +1,7 @@
 //! The keyed API, for who holds an access key, in AirNotifier's words (`wire/airnotifier-server.md`).
 
 mod answer;
+mod body;
 pub mod push;
 pub mod tokens;
 

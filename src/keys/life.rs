@@ -54,6 +54,7 @@ pub fn issue(tx: &mut Tx, ring: &Keyring, now: Timestamp, by: Actor, site: SiteI
     if kind == KeyKind::Device {
         return Err(KeyError::NeedsDevice);
     }
+    tx.alone()?;
     let found = sites::find(tx.conn(), site)?.ok_or(KeyError::Unknown)?;
     if !found.may_have_keys() {
         return Err(KeyError::NotFor(found.state));
@@ -74,9 +75,22 @@ pub fn issue(tx: &mut Tx, ring: &Keyring, now: Timestamp, by: Actor, site: SiteI
 /// # Errors
 /// [`KeyError::Unknown`] when the site has no such working key.
 pub fn revoke(tx: &mut Tx, now: Timestamp, by: Actor, site: SiteId, id: KeyId) -> Result<(), KeyError> {
+    tx.alone()?;
     if !store::revoke(tx.conn(), site, id, now)? {
         return Err(KeyError::Unknown);
     }
     audit::note(tx, now, by, Event::KeyRevoked, site, Some(&id.to_string()))?;
     Ok(tx.changed(now, Change::Key(id))?)
+}
+
+/// Revokes every working key of a site that leaves the hub. The site's own entry in the audit log tells of it.
+///
+/// # Errors
+/// When it can't be written.
+pub fn revoke_all(tx: &mut Tx, now: Timestamp, site: SiteId) -> Result<(), Fault> {
+    for id in store::working(tx.conn(), site)? {
+        store::revoke(tx.conn(), site, id, now)?;
+        tx.changed(now, Change::Key(id))?;
+    }
+    Ok(())
 }

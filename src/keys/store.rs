@@ -36,6 +36,12 @@ pub(super) fn revoke(conn: &mut Conn, site: SiteId, id: KeyId, now: Timestamp) -
     Ok(diesel::update(working).set(access_keys::revoked_at.eq(now)).execute(conn)? == 1)
 }
 
+/// The keys of a site that were not revoked.
+pub(super) fn working(conn: &mut Conn, site: SiteId) -> Result<Vec<KeyId>, Fault> {
+    let working = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::revoked_at.is_null()));
+    Ok(working.select(access_keys::id).load(conn)?)
+}
+
 /// The keys of a site, newest first.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! What the push path needs of keys and sites, in memory. The database is the truth: this is loaded at start and
 //! follows the change log.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct SiteCell {
     push: OnceLock<Limiter>,
     trial: OnceLock<Limiter>,
     enrol: OnceLock<Limiter>,
+    self_enrol: OnceLock<Limiter>,
+    push_enrol: OnceLock<Limiter>,
 }
 
 impl SiteCell {
@@ -61,6 +64,8 @@ impl SiteCell {
             push: OnceLock::new(),
             trial: OnceLock::new(),
             enrol: OnceLock::new(),
+            self_enrol: OnceLock::new(),
+            push_enrol: OnceLock::new(),
         }
     }
 
@@ -82,9 +87,19 @@ impl SiteCell {
         if self.is_limited_trial(grants) { grants.trial_per_day } else { grants.push_per_day }
     }
 
-    /// The meter for enrolments.
+    /// The meter for enrolments by the site's own calls.
     pub fn enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
         self.enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
+    }
+
+    /// The meter for devices that enrol themselves.
+    pub fn self_enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
+        self.self_enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
+    }
+
+    /// The meter for enrolments by pushes to tokens never seen.
+    pub fn push_enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
+        self.push_enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
     }
 
     fn is_limited_trial(&self, grants: &Grants) -> bool {
@@ -192,20 +207,31 @@ impl Table {
         self.sites.pin().get(&id).cloned()
     }
 
-    /// Reads everything.
+    /// Reads everything anew: at start, and when this node was cut off from the change log for too long to follow it.
     ///
     /// # Errors
     /// When the database does not answer.
     pub fn load(&self, conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+        for (id, cell) in &self.sites.pin() {
+            if let Some(site) = sites::find(conn, *id)? {
+                cell.state.store(Arc::new(self.state_of(&site)));
+            }
+        }
+        let mut found = HashSet::new();
         let mut after = None;
         loop {
             let page = store::hashed_after(conn, after, now - REVOKED_KEPT, PAGE)?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else { break };
             after = Some(last.key.id);
             for hashed in page {
+                found.insert(hashed.key.id);
                 self.put(conn, hashed)?;
             }
         }
+        // What is no longer told of was deleted, or revoked so long ago that nobody remembers.
+        let gone: Vec<KeyId> = self.hashes.pin().keys().filter(|id| !found.contains(id)).copied().collect();
+        gone.into_iter().for_each(|id| self.drop_key(id));
+        Ok(())
     }
 
     /// Reads again what has changed.

@@ -13,6 +13,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::{Clock, Timestamp};
+pub use crate::error::Standing;
 
 /// The hub's clock, as governor wants it.
 #[derive(Clone)]
@@ -61,23 +62,6 @@ impl Rate {
     }
 }
 
-/// What a limit left or refused, for the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    pub name: &'static str,
-    pub quota: u64,
-    pub window_seconds: u64,
-    pub remaining: u64,
-    pub retry_after: Duration,
-}
-
-impl Standing {
-    /// Whole seconds until another try can succeed, at least one.
-    pub fn retry_seconds(&self) -> u64 {
-        self.retry_after.as_secs_f64().ceil().max(1.0) as u64
-    }
-}
-
 /// One rate for one thing (GCRA, one atomic number).
 pub struct Limiter {
     rate: Rate,
@@ -122,10 +106,14 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
     /// # Errors
     /// The standing, when none is left.
     pub fn take(&self, key: &K) -> Result<(), Standing> {
-        let made =
-            self.limiters.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::new(Limiter::new(self.rate, &self.clock))));
-        let Ok(limiter) = made;
-        limiter.take()
+        self.of(key).take()
+    }
+
+    /// `key`'s own meter.
+    pub fn of(&self, key: &K) -> Arc<Limiter> {
+        let made = || Ok::<_, std::convert::Infallible>(Arc::new(Limiter::new(self.rate, &self.clock)));
+        let Ok(limiter) = self.limiters.get_or_insert_with(key, made);
+        limiter
     }
 }
 

@@ -89,6 +89,12 @@ letters! {
     /// Somebody else proved to own the address of a site that is active already.
     UrlContested "url_contested" ["mail/url_contested/subject.txt" "mail/url_contested/body.txt" "mail/url_contested/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, link: String }
+    /// The address of a site belongs to another registration now.
+    UrlLost "url_lost" ["mail/url_lost/subject.txt" "mail/url_lost/body.txt" "mail/url_lost/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, link: String }
+    /// The other registration of a held site's address has left.
+    UrlFree "url_free" ["mail/url_free/subject.txt" "mail/url_free/body.txt" "mail/url_free/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, link: String }
     /// The password was changed.
     PasswordChanged "password_changed" ["mail/password_changed/subject.txt" "mail/password_changed/body.txt" "mail/password_changed/body.html"]
         { hub: String, name: String, link_reset: String }

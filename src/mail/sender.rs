@@ -1,9 +1,14 @@
 //! The job that empties the outbox.
 
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp;
 use lettre::{Address, Message, SmtpTransport, Transport};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,20 +20,61 @@ use crate::ids::LeaseId;
 
 /// How many letters one turn takes.
 const AT_ONCE: i64 = 20;
-/// How long one turn may take: a node that dies leaves its letters to others after this.
+/// How long one letter may take: a node that dies leaves its letters to others after this.
 const LEASE: Duration = Duration::from_secs(300);
 /// How long one SMTP command may take.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
-/// With no SMTP server a letter stays, and is looked at again after this: one may have been set meanwhile.
-const NO_SERVER: Duration = Duration::from_secs(24 * 3600);
+/// With no SMTP server a letter is shown once and then rests: as good as for ever, since [`Outbox::start`] wakes it where
+/// there is a server.
+const REST: Duration = Duration::from_secs(3_650 * 86_400);
+/// The answers that tell of this mailbox or this message (RFC 5321 4.2.3), so that another try would hear the same. Any
+/// other may be about the server or the hub's login to it, which somebody mends.
+const PERMANENT: [u16; 6] = [501, 550, 551, 552, 553, 555];
+/// How much of what a server said is kept for staff, in characters.
+const WORDS: usize = 500;
+
+/// Who letters are from.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    /// The hub's name.
+    pub hub: &'a str,
+    pub address: &'a str,
+    /// Who reads answers; the sender's own address when there is none.
+    pub contact: Option<&'a str>,
+}
 
 /// Sends what waits in the outbox, by SMTP or, where no server is set, to the console.
 pub struct Outbox {
     db: Db,
     clock: Clock,
     from: Mailbox,
+    reply_to: Option<Mailbox>,
     transport: Option<SmtpTransport>,
     show_letters: bool,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Why a letter was not sent, in words for staff.
+struct Failure {
+    why: String,
+    permanent: bool,
+}
+
+impl Failure {
+    /// No message can be made of the letter.
+    fn unfit(why: &anyhow::Error) -> Self {
+        Self { why: words(&format!("{why:#}")), permanent: true }
+    }
+
+    fn refused(error: &smtp::Error) -> Self {
+        let permanent = error.status().is_some_and(|code| PERMANENT.contains(&u16::from(code)));
+        Self { why: words(&error.to_string()), permanent }
+    }
+}
+
+/// What a server said, fit to be kept: PostgreSQL refuses a row with a NUL in it, and the letter would be tried for ever.
+fn words(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }
 
 impl Outbox {
@@ -36,14 +82,19 @@ impl Outbox {
     ///
     /// # Errors
     /// When the sender's address or the server's URL can't be used.
-    pub fn new(db: Db, clock: Clock, hub: &str, from: &str, smtp_url: Option<&SecretString>, show_letters: bool) -> anyhow::Result<Self> {
-        let address: Address = from.parse().with_context(|| format!("mail.from: {from:?} is no e-mail address"))?;
+    pub fn new(db: Db, clock: Clock, sender: Sender<'_>, smtp_url: Option<&SecretString>, show_letters: bool) -> anyhow::Result<Self> {
+        let mailbox = |setting: &str, text: &str| {
+            let address: Address = text.parse().with_context(|| format!("{setting}: {text:?} is no e-mail address"))?;
+            anyhow::Ok(Mailbox::new(Some(sender.hub.to_owned()), address))
+        };
+        let from = mailbox("mail.from", sender.address)?;
+        let reply_to = sender.contact.map(|contact| mailbox("hub.contact_email", contact)).transpose()?;
         let transport = smtp_url
             .map(|url| {
                 anyhow::Ok(SmtpTransport::from_url(url.expose_secret()).context("mail.smtp_url")?.timeout(Some(SMTP_TIMEOUT)).build())
             })
             .transpose()?;
-        Ok(Self { db, clock, from: Mailbox::new(Some(hub.to_owned()), address), transport, show_letters })
+        Ok(Self { db, clock, from, reply_to, transport, show_letters, stopping: Arc::default() })
     }
 
     /// Whether the SMTP server answers; `None` when none is set.
@@ -51,79 +102,144 @@ impl Outbox {
         self.transport.as_ref().map(|t| t.test_connection().map_err(|e| e.to_string()))
     }
 
-    /// One turn: takes what is due and sends it. Gives how many letters it took.
+    /// Before the first turn: where there is a server, what was only shown while there was none becomes due.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start(&self) -> Result<(), Fault> {
+        if self.transport.is_some() {
+            let now = self.clock.now();
+            let woken = self.db.write(move |tx| store::wake(tx.conn(), now)).await?;
+            if woken > 0 {
+                tracing::info!(letters = woken, "letters that waited for an SMTP server are sent now");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a turn after the letter that is on its way, and begins no other.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// One turn: takes what is due and sends it. Gives how many letters it has tried or shown.
     ///
     /// # Errors
     /// When the database does not answer. A letter that can't be sent is no error: it is noted with the letter.
     pub async fn turn(&self) -> Result<usize, Fault> {
         let now = self.clock.now();
-        if !self.db.read(move |conn| store::any_due(conn, now)).await? {
+        if self.is_stopping() || !self.db.read(move |conn| store::any_due(conn, now)).await? {
             return Ok(0);
         }
         let mine = LeaseId::new(now);
         let letters = self.db.write(move |tx| store::lease(tx.conn(), now, mine, now + LEASE, AT_ONCE)).await?;
+        let mut done = 0;
         for letter in &letters {
-            match &self.transport {
-                Some(transport) => self.send(transport.clone(), letter).await?,
-                None => self.show(letter).await?,
+            let (id, now) = (letter.id, self.clock.now());
+            if self.is_stopping() {
+                self.db.write(move |tx| store::release(tx.conn(), mine, now)).await?;
+                break;
             }
+            // Those before it may have taken long: if the lease ran out meanwhile, another node may be sending this one.
+            if !self.db.write(move |tx| store::renew(tx.conn(), id, mine, now + LEASE)).await? {
+                continue;
+            }
+            match &self.transport {
+                Some(transport) => self.send(transport.clone(), letter, mine).await?,
+                None => self.show(letter, mine).await?,
+            }
+            done += 1;
         }
-        Ok(letters.len())
+        Ok(done)
     }
 
-    async fn send(&self, transport: SmtpTransport, letter: &Posted) -> Result<(), Fault> {
-        let message = self.message(letter);
-        let sent = match message {
-            Err(why) => Err((why.to_string(), true)),
-            Ok(message) => tokio::task::spawn_blocking(move || transport.send(&message))
-                .await
-                .map_err(|e| (e.to_string(), false))
-                .and_then(|sent| sent.map_err(|e| (e.to_string(), e.is_permanent()))),
+    async fn send(&self, transport: SmtpTransport, letter: &Posted, mine: LeaseId) -> Result<(), Fault> {
+        let tried = match self.message(letter) {
+            Err(why) => Err(Failure::unfit(&why)),
+            Ok(message) => match tokio::task::spawn_blocking(move || transport.send(&message)).await {
+                Ok(answer) => answer.map(|_| ()).map_err(|e| Failure::refused(&e)),
+                Err(broken) => Err(Failure { why: words(&broken.to_string()), permanent: false }),
+            },
         };
         let (id, now, tries) = (letter.id, self.clock.now(), letter.tries + 1);
-        match sent {
-            Ok(_) => {
-                tracing::info!(letter.id = %id, letter.kind = letter.kind, "a letter was sent");
-                self.db.write(move |tx| store::sent(tx.conn(), id, now)).await
+        match tried {
+            Ok(()) => {
+                if self.db.write(move |tx| store::sent(tx.conn(), id, mine, now)).await? {
+                    tracing::info!(letter.id = %id, letter.kind = letter.kind, "a letter was sent");
+                } else {
+                    tracing::warn!(letter.id = %id, letter.kind = letter.kind, "a letter took longer than its lease: it may come twice");
+                }
+                Ok(())
             }
-            Err((why, permanent)) => {
+            Err(Failure { why, permanent }) => {
                 let given_up = permanent || tries >= TRIES;
                 // The server's words may hold the address: they are kept for staff, not logged.
                 tracing::warn!(letter.id = %id, letter.kind = letter.kind, tries, given_up, "a letter could not be sent");
-                self.db.write(move |tx| store::failed(tx.conn(), id, now, Some(&why), now + backoff(tries), given_up)).await
+                let due_at = now + backoff(tries);
+                let noted = self.db.write(move |tx| {
+                    if given_up {
+                        store::given_up(tx.conn(), id, mine, now, &why)
+                    } else {
+                        store::failed(tx.conn(), id, mine, now, &why, due_at)
+                    }
+                });
+                noted.await
             }
         }
     }
 
-    #[allow(clippy::print_stdout, reason = "the console is the newcomer's letter box here")]
-    async fn show(&self, letter: &Posted) -> Result<(), Fault> {
-        if letter.tries == 0 {
-            if self.show_letters {
-                let rule = "-".repeat(72);
-                println!(
-                    "{rule}\nMail to {} (no SMTP server is set)\n{}\n\n{}\n{rule}",
-                    letter.to_address,
-                    letter.subject,
-                    letter.full_text()
-                );
-            } else {
-                tracing::warn!(letter.id = %letter.id, "a letter waits in the outbox: no SMTP server is set (mail.smtp_url)");
-            }
+    async fn show(&self, letter: &Posted, mine: LeaseId) -> Result<(), Fault> {
+        if self.show_letters {
+            let rule = "-".repeat(72);
+            let (to, subject, text) = (&letter.to_address, &letter.subject, letter.full_text());
+            // A console that is gone is no reason to stop: the outbox has the letter too.
+            let _ = writeln!(std::io::stdout(), "{rule}\nMail to {to} (no SMTP server is set)\n{subject}\n\n{text}\n{rule}");
+        } else {
+            tracing::warn!(letter.id = %letter.id, "a letter waits in the outbox: no SMTP server is set (mail.smtp_url)");
         }
         let (id, now) = (letter.id, self.clock.now());
-        self.db.write(move |tx| store::failed(tx.conn(), id, now, None, now + NO_SERVER, false)).await
+        self.db.write(move |tx| store::shown(tx.conn(), id, mine, now, now + REST)).await
     }
 
     fn message(&self, letter: &Posted) -> anyhow::Result<Message> {
+        anyhow::ensure!(!letter.has_lost_its_link(), "the link in it works no more");
         let address = letter.address().map_err(anyhow::Error::msg)?;
         let to = Mailbox::new(Some(letter.to_name.clone()).filter(|name| !name.is_empty()), address.inner().clone());
-        let message = Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(&letter.subject)
+        let mut message = Message::builder().from(self.from.clone()).to(to).subject(&letter.subject);
+        if let Some(reply_to) = &self.reply_to {
+            message = message.reply_to(reply_to.clone());
+        }
+        let message = message
+            // So that holiday notices are not sent back (RFC 3834 5).
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
             // The same for each try, so that a mailbox can tell a repetition.
             .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(letter.full_text(), letter.full_html()))?;
         Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_a_server_said_is_cut_and_cleaned() {
+        assert_eq!(words("permanent error (550): no\0 such\u{7} mail\r\nbox"), "permanent error (550): no such mailbox");
+        assert_eq!(words(&"é".repeat(600)).chars().count(), WORDS);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_server_says_can_be_kept(said in prop::collection::vec(any::<char>(), 0..600)) {
+            let kept = words(&said.into_iter().collect::<String>());
+            prop_assert!(kept.chars().count() <= WORDS && !kept.contains(char::is_control));
+        }
     }
 }

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use diesel::dsl;
 use diesel::prelude::*;
 
 use super::{EmailAddress, Recipient, SECRET_PLACE, Text};
@@ -5,6 +8,9 @@ use crate::clock::Timestamp;
 use crate::db::schema::letters;
 use crate::db::{Conn, Fault};
 use crate::ids::{LeaseId, LetterId, SiteId};
+
+/// How long a letter is kept once nothing more is to be done about it: it tells who wrote to whom, and of what.
+const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 pub(super) struct NewLetter<'a> {
     pub id: LetterId,
@@ -77,6 +83,11 @@ impl Posted {
         }
     }
 
+    /// Whether it has a link whose secret is erased: sent like this, the link would lead nowhere.
+    pub fn has_lost_its_link(&self) -> bool {
+        self.secret.is_none() && self.text_body.contains(SECRET_PLACE)
+    }
+
     /// The text without its secret, for staff.
     pub fn masked_text(&self) -> String {
         self.text_body.replace(SECRET_PLACE, "…")
@@ -113,17 +124,40 @@ pub(super) fn lease(conn: &mut Conn, now: Timestamp, mine: LeaseId, until: Times
         .order(due.field(letters::due_at))
         .select(due.field(letters::id))
         .limit(most);
-    // The lease is asked for again outside: a rival that waited for the row takes nothing twice.
-    diesel::update(letters::table.filter(letters::id.eq_any(some)).filter(letters::leased_until.le(now)))
-        .set((letters::lease.eq(mine), letters::leased_until.eq(until)))
-        .execute(conn)?;
+    // All of it is asked for again outside: a rival that waited for the row takes nothing twice, and nothing that was
+    // sent or put off meanwhile.
+    let still = letters::table
+        .filter(letters::id.eq_any(some))
+        .filter(letters::sent_at.is_null().and(letters::failed_at.is_null()))
+        .filter(letters::due_at.le(now).and(letters::leased_until.le(now)));
+    diesel::update(still).set((letters::lease.eq(mine), letters::leased_until.eq(until))).execute(conn)?;
     let mine = letters::table.filter(letters::lease.eq(mine).and(letters::leased_until.eq(until)));
     Ok(mine.filter(letters::sent_at.is_null()).order(letters::created_at).select(Posted::as_select()).load(conn)?)
 }
 
-/// Notes that a letter is sent, and erases the secret of its link.
-pub(super) fn sent(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<(), Fault> {
-    diesel::update(letters::table.find(id))
+type Ours = dsl::Filter<dsl::Filter<dsl::Find<letters::table, LetterId>, dsl::Eq<letters::lease, LeaseId>>, dsl::IsNull<letters::sent_at>>;
+
+/// A letter, if this lease is still the one that holds it and nobody has sent it.
+fn ours(id: LetterId, mine: LeaseId) -> Ours {
+    letters::table.find(id).filter(letters::lease.eq(mine)).filter(letters::sent_at.is_null())
+}
+
+/// Makes the lease on one letter last until `until`. False: it is no longer ours, and another may be sending it.
+pub(super) fn renew(conn: &mut Conn, id: LetterId, mine: LeaseId, until: Timestamp) -> Result<bool, Fault> {
+    let open = ours(id, mine).filter(letters::failed_at.is_null());
+    Ok(diesel::update(open).set(letters::leased_until.eq(until)).execute(conn)? == 1)
+}
+
+/// Gives back what this lease still holds, so that nobody has to wait for it to run out.
+pub(super) fn release(conn: &mut Conn, mine: LeaseId, now: Timestamp) -> Result<(), Fault> {
+    let held = letters::table.filter(letters::lease.eq(mine)).filter(letters::leased_until.gt(now));
+    diesel::update(held).set(letters::leased_until.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a letter is sent, and erases the secret of its link. False: it was no longer ours.
+pub(super) fn sent(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp) -> Result<bool, Fault> {
+    let noted = diesel::update(ours(id, mine))
         .set((
             letters::sent_at.eq(now),
             letters::tries.eq(letters::tries + 1),
@@ -132,28 +166,72 @@ pub(super) fn sent(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<(), 
             letters::leased_until.eq(now),
         ))
         .execute(conn)?;
+    Ok(noted == 1)
+}
+
+/// Notes that a try failed, and why: the next one is at `due_at`.
+pub(super) fn failed(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp, why: &str, due_at: Timestamp) -> Result<(), Fault> {
+    diesel::update(ours(id, mine))
+        .set((letters::tries.eq(letters::tries + 1), letters::error.eq(why), letters::due_at.eq(due_at), letters::leased_until.eq(now)))
+        .execute(conn)?;
     Ok(())
 }
 
-/// Notes that a try failed: another at `due_at`, or none when `given_up`.
-pub(super) fn failed(
-    conn: &mut Conn,
-    id: LetterId,
-    now: Timestamp,
-    why: Option<&str>,
-    due_at: Timestamp,
-    given_up: bool,
-) -> Result<(), Fault> {
-    diesel::update(letters::table.find(id))
+/// Notes that the last try failed, and why, and erases the secret of the letter's link.
+pub(super) fn given_up(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp, why: &str) -> Result<(), Fault> {
+    diesel::update(ours(id, mine))
         .set((
             letters::tries.eq(letters::tries + 1),
             letters::error.eq(why),
-            letters::due_at.eq(due_at),
+            letters::failed_at.eq(now),
+            letters::secret.eq(None::<String>),
             letters::leased_until.eq(now),
-            letters::failed_at.eq(given_up.then_some(now)),
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Notes that a letter was shown where no server is set. That was no try: it rests until `due_at`.
+pub(super) fn shown(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp, due_at: Timestamp) -> Result<(), Fault> {
+    diesel::update(ours(id, mine)).set((letters::due_at.eq(due_at), letters::leased_until.eq(now))).execute(conn)?;
+    Ok(())
+}
+
+/// Makes the letters due that rest since there was no server, and begins their tries anew. What waits after a failed
+/// try keeps its time.
+pub(super) fn wake(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    let resting = letters::table
+        .filter(letters::sent_at.is_null().and(letters::failed_at.is_null()))
+        .filter(letters::error.is_null())
+        .filter(letters::due_at.gt(now));
+    Ok(diesel::update(resting).set((letters::due_at.eq(now), letters::tries.eq(0_i64))).execute(conn)?)
+}
+
+/// Makes a letter due that waits or was given up, and begins its tries anew. False: it is sent already, or there is no
+/// such letter. One that [has lost its link](Posted::has_lost_its_link) is given up again by the next turn.
+///
+/// # Errors
+/// When it can't be written.
+pub fn again(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<bool, Fault> {
+    let unsent = letters::table.find(id).filter(letters::sent_at.is_null());
+    let due = diesel::update(unsent)
+        .set((
+            letters::failed_at.eq(None::<Timestamp>),
+            letters::error.eq(None::<String>),
+            letters::tries.eq(0_i64),
+            letters::due_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(due == 1)
+}
+
+/// Deletes letters that were sent or given up more than 90 days ago. Gives how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
+    let before = now - KEPT;
+    Ok(diesel::delete(letters::table.filter(letters::sent_at.lt(before).or(letters::failed_at.lt(before)))).execute(conn)?)
 }
 
 /// A letter by its id.

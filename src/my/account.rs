@@ -7,7 +7,6 @@ use crate::accounts::{self, Credentials, NewPassword, PersonName};
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SessionId;
-use crate::secret::Purpose;
 use crate::visit::{Owner, Posted};
 use crate::web::{self, Field, Fields, Page, Redirect, When};
 
@@ -88,8 +87,7 @@ pub async fn profile(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Re
 pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let mut errors = FieldErrors::default();
     let account = owner.account.id;
-    let to = hub.ring.hash(Purpose::Session, &[b"login to ", owner.account.email.to_lowercase().as_bytes()]);
-    hub.doors.logins_to.take(&to).map_err(|standing| Error::Limited(standing.retry_after))?;
+    hub.doors.login_to(&hub.ring, &owner.account.email)?;
     let known = hub.db.read(move |conn| Credentials::of(conn, account)).await?;
     let right = hub.passwords.verify(fields.secret("current_password"), known.and_then(|known| known.password_hash)).await?;
     if !right {

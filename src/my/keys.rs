@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::{KeyId, SiteId};
 use crate::keys::{self, KeyKind};
+use crate::settings::MOODLE_APP;
 use crate::sites::{Site, SiteState};
 use crate::visit::{Owner, Posted};
 use crate::web::{self, Page, Redirect};
@@ -26,7 +27,7 @@ struct KeysPage {
 
 fn why_not(site: &Site) -> Option<String> {
     match site.state {
-        SiteState::Active | SiteState::Claimed => None,
+        _ if site.may_have_keys() => None,
         SiteState::Suspended => Some("This site is suspended: no key is issued until the hub's team lifts that.".into()),
         _ => Some("Keys are issued once it is proved that this site is yours: see Verify.".into()),
     }
@@ -58,6 +59,7 @@ struct NewKeyPage {
     server_url: String,
     port: String,
     app_name: String,
+    other_apps: Vec<String>,
     curl_enrol: String,
     curl_push: String,
 }
@@ -72,7 +74,10 @@ pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fiel
         Ok::<_, Error>((site, key))
     });
     let (site, key) = issued.await?;
-    let app_name = hub.hall.apps.keys().next().cloned().unwrap_or_default();
+    let apps = &hub.hall.apps;
+    // Moodle's own app, where it is served: most sites want that one.
+    let app_name = apps.keys().find(|name| *name == MOODLE_APP).or(apps.keys().next()).cloned().unwrap_or_default();
+    let other_apps = apps.keys().filter(|name| **name != app_name).cloned().collect();
     let (curl_enrol, curl_push) = trial_commands(&hub, &app_name, key.expose_secret());
     let page = NewKeyPage {
         page: owner.visit.page(&hub),
@@ -82,6 +87,7 @@ pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fiel
         server_url: hub.public_url.scheme_and_host(),
         port: hub.public_url.port_or_default().to_string(),
         app_name,
+        other_apps,
         curl_enrol,
         curl_push,
     };

@@ -8,6 +8,7 @@ use super::views::SiteHead;
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SiteId;
+use crate::keys;
 use crate::public::register::{country_options, language_options, privacy_options};
 use crate::sites::{self, Country, Description, Language, Privacy, PushOff, Site, SiteChange, SiteName, Users};
 use crate::visit::{Owner, Posted};
@@ -141,6 +142,11 @@ pub async fn unregister(
         filled.set("confirm", fields.text("confirm"));
         return page(&hub, &owner, &site, &filled, &errors, StatusCode::UNPROCESSABLE_ENTITY).map(Either::Left);
     }
-    hub.db.write(move |tx| sites::unregister(tx, now, account, id)).await?;
+    let desk = hub.desk.clone();
+    let left = hub.db.write(move |tx| {
+        sites::unregister(tx, &desk, now, account, id)?;
+        Ok::<_, Error>(keys::revoke_all(tx, now, id)?)
+    });
+    left.await?;
     Ok(Either::Right(Redirect::to("/my/sites").flash("ok", "The site has left the hub. Its access keys no longer work.")))
 }

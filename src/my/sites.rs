@@ -73,7 +73,7 @@ struct SitePage {
 /// `GET /my/sites/{site}`
 pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<HttpResponse, Error> {
     let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
-    hub.counts.flush(&hub.db, &hub.clock).await?;
+    hub.fresh_counts().await;
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
         let (recent, chart, delivered) = views::pushes(conn, id, now, 10)?;
@@ -187,7 +187,7 @@ struct DeliveriesPage {
 /// `GET /my/sites/{site}/deliveries`: why did my push not arrive?
 pub async fn deliveries(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<HttpResponse, Error> {
     let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
-    hub.counts.flush(&hub.db, &hub.clock).await?;
+    hub.fresh_counts().await;
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
         let (recent, chart, _) = views::pushes(conn, id, now, 50)?;

@@ -33,7 +33,7 @@ impl SiteHead {
 pub fn state_badge(site: &Site) -> Badge {
     match site.state {
         SiteState::Registered => Badge::new("idle", "Mail not confirmed"),
-        SiteState::Unverified if site.held_since.is_some() => Badge::new("warn", "Held"),
+        SiteState::Unverified | SiteState::Claimed if site.held_since.is_some() => Badge::new("warn", "Held"),
         SiteState::Unverified => Badge::new("warn", "Not verified"),
         SiteState::Claimed => Badge::new("warn", "On trial"),
         SiteState::Active => Badge::new("ok", "Active"),
@@ -94,9 +94,9 @@ impl Next {
         let at = |part: &str| format!("/my/sites/{}{part}", site.id);
         match (site.state, site.push_off(max_users)) {
             (SiteState::Registered, _) => Self::only("Confirm your e-mail address", "Follow the link in the mail that we have sent you."),
-            (SiteState::Unverified, _) if site.held_since.is_some() => Self::only(
+            (SiteState::Unverified | SiteState::Claimed, _) if site.held_since.is_some() => Self::only(
                 "The hub's team looks at this",
-                "You have proved that this site is yours, but another registration of the same address is active. Its contact was told, and the hub's team decides.",
+                "Another registration of the same address stands against yours. Its contact was told, and the hub's team decides between the two; you will hear from them by mail.",
             ),
             (SiteState::Unverified | SiteState::Claimed, _) => Self::to(
                 "Prove that this site is yours",
@@ -111,9 +111,18 @@ impl Next {
             (SiteState::Active, Some(PushOff::Staff)) => {
                 Self::only("Push is switched off", "Write to the hub's team: they have switched it off.")
             }
-            (SiteState::Active, Some(_)) => {
-                Self::to("Switch push on", "Push is off at the moment; under Settings you see why.", at("/settings"), "Open settings")
-            }
+            (SiteState::Active, Some(PushOff::OverUserLimit)) => Self::to(
+                "Push is off: too many users",
+                "If the number of users is wrong, correct it under Settings. If it is right, write to the hub's team: they may raise the limit for your site.",
+                at("/settings"),
+                "Open settings",
+            ),
+            (SiteState::Active, Some(_)) => Self::to(
+                "Switch push on",
+                "Your settings say that push is not wanted. Tick the box there.",
+                at("/settings"),
+                "Open settings",
+            ),
             (SiteState::Active, None) if keys == 0 => Self::to(
                 "Get your access key",
                 "Moodle needs it to send pushes. We show you which value goes where.",

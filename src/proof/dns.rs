@@ -1,6 +1,8 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::Resolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 
 use super::NoProof;
@@ -13,10 +15,14 @@ pub async fn addresses(host: &str, port: u16) -> Result<Vec<IpAddr>, NoProof> {
 }
 
 /// The TXT records of a host, the parts of each joined. Asked anew each time: an admin waits for a change to show.
-pub async fn texts(host: &str) -> Result<Vec<String>, NoProof> {
-    let resolver = Resolver::builder_tokio().and_then(|builder| builder.build()).map_err(|_| NoProof::Unresolved)?;
+/// `nameserver`: whom to ask; this machine's own when there is none.
+pub async fn texts(nameserver: Option<SocketAddr>, host: &str) -> Result<Vec<String>, NoProof> {
+    let resolver = match nameserver {
+        Some(server) => Resolver::builder_with_config(only(server), TokioRuntimeProvider::default()).build(),
+        None => Resolver::builder_tokio().and_then(|builder| builder.build()),
+    };
     // Absolute, so that no search domain of this machine is tried.
-    let answer = match resolver.txt_lookup(format!("{host}.")).await {
+    let answer = match resolver.map_err(|_| NoProof::Unresolved)?.txt_lookup(format!("{host}.")).await {
         Ok(answer) => answer,
         Err(error) if error.is_no_records_found() => return Err(NoProof::NoRecord),
         Err(_) => return Err(NoProof::Unresolved),
@@ -26,4 +32,12 @@ pub async fn texts(host: &str) -> Result<Vec<String>, NoProof> {
         _ => None,
     });
     Ok(texts.collect())
+}
+
+fn only(server: SocketAddr) -> ResolverConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = server.port();
+        connection
+    });
+    ResolverConfig::from_parts(None, Vec::new(), vec![NameServerConfig::new(server.ip(), true, connections.to_vec())])
 }

@@ -1,13 +1,18 @@
 //! The guarded fetcher: resolves once, checks every address, connects to a checked one, and does the same again for
 //! each redirect.
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::http::Uri;
 use actix_web::http::header::{ACCEPT, ACCEPT_ENCODING, LOCATION, USER_AGENT};
 use awc::error::SendRequestError;
 use futures_util::StreamExt;
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslConnector, SslMethod};
 use url::{Host, Url};
 
 use super::{NoProof, Prober, dns};
@@ -70,23 +75,61 @@ async fn checked_address(prober: &Prober, url: &Url) -> Result<SocketAddr, NoPro
     Ok(SocketAddr::new(*first, port))
 }
 
-/// A client for one visit: no connection is shared between hosts, no cookie is kept, nothing is decompressed.
-fn client() -> Result<awc::Client, NoProof> {
-    let mut tls = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client()).map_err(|_| NoProof::Unreachable)?;
+/// TLS with the system's certificates, for all visits: reading them takes long. It keeps no session of one visit for
+/// the next.
+static TLS: OnceLock<SslConnector> = OnceLock::new();
+
+thread_local! {
+    /// A worker's client, which belongs to its thread. It keeps no cookie, and no connection since each is closed after
+    /// its request: nothing of one visit reaches the next. Not one for each visit, since each would prepare TLS of its
+    /// own before it takes ours.
+    static CLIENT: OnceCell<awc::Client> = const { OnceCell::new() };
+}
+
+fn tls() -> Result<SslConnector, ErrorStack> {
+    if let Some(made) = TLS.get() {
+        return Ok(made.clone());
+    }
+    let mut tls = SslConnector::builder(SslMethod::tls_client())?;
+    // The library is built from source and does not know where this system keeps its certificates.
     let store = openssl_probe::probe();
-    tls.load_verify_locations(store.cert_file.as_deref(), store.cert_dir.first().map(std::path::PathBuf::as_path)).ok();
-    tls.set_alpn_protos(b"\x08http/1.1").map_err(|_| NoProof::Unreachable)?;
-    let connector = awc::Connector::new().openssl(tls.build()).timeout(Duration::from_secs(5));
-    Ok(awc::Client::builder().connector(connector).timeout(Duration::from_secs(10)).disable_redirects().no_default_headers().finish())
+    if let Err(error) = tls.load_verify_locations(store.cert_file.as_deref(), store.cert_dir.first().map(PathBuf::as_path)) {
+        tracing::error!(%error, "the system's certificates can't be loaded: no site with https can be verified by tag or file");
+    }
+    tls.set_alpn_protos(b"\x08http/1.1")?;
+    Ok(TLS.get_or_init(|| tls.build()).clone())
+}
+
+/// This worker's client.
+async fn client() -> Result<awc::Client, NoProof> {
+    if let Some(made) = CLIENT.with(|client| client.get().cloned()) {
+        return Ok(made);
+    }
+    // Reading the certificates takes long enough to hold up whoever else this worker answers.
+    let tls = match tokio::task::spawn_blocking(tls).await {
+        Ok(Ok(tls)) => tls,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "no site can be visited without TLS");
+            return Err(NoProof::Unreachable);
+        }
+        Err(_) => return Err(NoProof::Unreachable),
+    };
+    let connector = awc::Connector::new().openssl(tls).timeout(Duration::from_secs(5));
+    let made =
+        awc::Client::builder().connector(connector).timeout(Duration::from_secs(10)).disable_redirects().no_default_headers().finish();
+    Ok(CLIENT.with(|client| client.get_or_init(|| made).clone()))
 }
 
 async fn visit(prober: &Prober, url: &Url, most: usize, rest: Rest) -> Result<Visited, NoProof> {
     let address = checked_address(prober, url).await?;
     let uri: Uri = url.as_str().parse().map_err(|_| NoProof::Unreachable)?;
     // The name goes into SNI, certificate check and Host; the connection goes to the address that was checked.
-    let request = client()?
+    let request = client()
+        .await?
         .get(uri)
         .address(address)
+        // Else a later visit could get this connection, which leads to an address that was checked for this one.
+        .force_close()
         .insert_header((USER_AGENT, concat!("Belfry/", env!("CARGO_PKG_VERSION"), " (+verification)")))
         .insert_header((ACCEPT, "text/html, text/plain, */*;q=0.1"))
         .insert_header((ACCEPT_ENCODING, "identity"))

@@ -6,28 +6,34 @@ mod dns;
 mod fetch;
 mod page;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use crate::secret::same;
 
 /// How long all of one look may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many looks run at once: each holds a connection and a page, and strangers say where it goes.
+const LOOKS: usize = 8;
 /// How much of a front page is read: the head of a page is at its beginning.
 const PAGE_BYTES: usize = 512 * 1024;
 /// How much of a verification file is read.
 const FILE_BYTES: usize = 4 * 1024;
 
+const FILE: &str = "/.well-known/belfry-verification.txt";
+
 /// A way of proving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// `<meta name="belfry-verification" content="…">` on the front page.
+    /// `<meta name="belfry-verification" content="…">` in the head of the front page: what stands below may be a user's.
     Meta,
-    /// `/.well-known/belfry-verification.txt` below the site's address. For a site with a path only the file below that
-    /// path counts: who owns the root of a host need not own every site on it.
+    /// `/.well-known/belfry-verification.txt` at the root of the host (RFC 8615), or below the site's own path: who may
+    /// put files there need not be who runs the host.
     File,
     /// A DNS TXT record `belfry-verification=…` of the host.
     Dns,
@@ -65,7 +71,7 @@ pub enum NoProof {
     BadRedirect,
     #[error("What the site sent is too large.")]
     TooLarge,
-    #[error("The front page has no tag named belfry-verification in what anybody can see without logging in.")]
+    #[error("The front page has no tag named belfry-verification in its head, as anybody sees it without logging in.")]
     NoTag,
     #[error("The front page has a tag named belfry-verification, but with another value. Copy the one shown here.")]
     WrongTag,
@@ -75,6 +81,8 @@ pub enum NoProof {
     NoRecord,
     #[error("The host has a TXT record for belfry-verification, but with another value. Copy the one shown here.")]
     WrongRecord,
+    #[error("The hub is looking at many sites at the moment. Try again in a minute.")]
+    Busy,
 }
 
 /// Looks for proofs. Cheap to clone.
@@ -82,24 +90,29 @@ pub enum NoProof {
 pub struct Prober {
     allow_private_networks: bool,
     patience: Duration,
+    /// Whom to ask for TXT records; this machine's own name server when there is none.
+    nameserver: Option<SocketAddr>,
+    /// A place for each look that may run; all clones share them.
+    looks: Arc<Semaphore>,
 }
 
 impl Prober {
     /// `allow_private_networks`: for the local profile, where sites are on the same machine.
     pub fn new(allow_private_networks: bool) -> Self {
-        Self { allow_private_networks, patience: PATIENCE }
+        Self { allow_private_networks, patience: PATIENCE, nameserver: None, looks: Arc::new(Semaphore::new(LOOKS)) }
     }
 
-    /// Looks once, in one way. `Ok`: it is proved.
+    /// Looks once, in one way. `Ok`: it is proved. Waits for its turn first, for as long as a look may take at most.
     ///
     /// # Errors
-    /// What was found instead.
+    /// What was found instead, or [`NoProof::Busy`] if it had no turn.
     pub async fn check(&self, way: Way, site: &Url, token: &str) -> Result<(), NoProof> {
+        let Ok(Ok(_place)) = tokio::time::timeout(self.patience, self.looks.acquire()).await else { return Err(NoProof::Busy) };
         let look = async {
             match way {
                 Way::Meta => self.check_meta(site, token).await,
                 Way::File => self.check_file(site, token).await,
-                Way::Dns => check_dns(site, token).await,
+                Way::Dns => self.check_dns(site, token).await,
             }
         };
         tokio::time::timeout(self.patience, look).await.unwrap_or(Err(NoProof::TimedOut))
@@ -107,7 +120,11 @@ impl Prober {
 
     async fn check_meta(&self, site: &Url, token: &str) -> Result<(), NoProof> {
         let html = fetch::get(self, &below(site, "/"), PAGE_BYTES, fetch::Rest::Dropped).await?;
-        let found = page::verification_tags(&String::from_utf8_lossy(&html));
+        // Half a megabyte of a stranger's text is too much to read where others wait for answers.
+        let Ok(found) = tokio::task::spawn_blocking(move || page::verification_tags(&html)).await else {
+            tracing::error!("a front page was not read to its end");
+            return Err(NoProof::Busy);
+        };
         match (found.is_empty(), any_same(&found, token)) {
             (_, true) => Ok(()),
             (true, false) => Err(NoProof::NoTag),
@@ -116,27 +133,35 @@ impl Prober {
     }
 
     async fn check_file(&self, site: &Url, token: &str) -> Result<(), NoProof> {
-        let text = fetch::get(self, &below(site, "/.well-known/belfry-verification.txt"), FILE_BYTES, fetch::Rest::Refused).await?;
+        let own = below(site, FILE);
+        let mut root = site.clone();
+        root.set_path(FILE);
+        let found = self.file_holds(&own, token).await;
+        if found.is_ok() || own == root { found } else { self.file_holds(&root, token).await.or(found) }
+    }
+
+    async fn file_holds(&self, file: &Url, token: &str) -> Result<(), NoProof> {
+        let text = fetch::get(self, file, FILE_BYTES, fetch::Rest::Refused).await?;
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<String> = text.trim_start_matches('\u{feff}').lines().map(|line| line.trim().to_owned()).collect();
         if any_same(&lines, token) { Ok(()) } else { Err(NoProof::WrongFile) }
     }
 
+    async fn check_dns(&self, site: &Url, token: &str) -> Result<(), NoProof> {
+        let Some(Host::Domain(host)) = site.host() else { return Err(NoProof::NoRecord) };
+        let records = dns::texts(self.nameserver, host).await?;
+        let found: Vec<String> =
+            records.iter().filter_map(|text| text.trim().strip_prefix("belfry-verification=")).map(str::to_owned).collect();
+        match (found.is_empty(), any_same(&found, token)) {
+            (_, true) => Ok(()),
+            (true, false) => Err(NoProof::NoRecord),
+            (false, false) => Err(NoProof::WrongRecord),
+        }
+    }
+
     /// Whether the hub may connect to an address.
     fn may_visit(&self, address: IpAddr) -> bool {
         if self.allow_private_networks { !addresses::is_metadata(address) } else { addresses::is_public(address) }
-    }
-}
-
-async fn check_dns(site: &Url, token: &str) -> Result<(), NoProof> {
-    let Some(Host::Domain(host)) = site.host() else { return Err(NoProof::NoRecord) };
-    let records = dns::texts(host).await?;
-    let found: Vec<String> =
-        records.iter().filter_map(|text| text.trim().strip_prefix("belfry-verification=")).map(str::to_owned).collect();
-    match (found.is_empty(), any_same(&found, token)) {
-        (_, true) => Ok(()),
-        (true, false) => Err(NoProof::NoRecord),
-        (false, false) => Err(NoProof::WrongRecord),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::net::UdpSocket;
+
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use super::*;
@@ -13,6 +15,7 @@ async fn site() -> (Url, actix_web::dev::ServerHandle) {
                 }),
             )
             .route("/.well-known/belfry-verification.txt", web::get().to(|| async { HttpResponse::Ok().body("other\nright\n") }))
+            .route("/path/.well-known/belfry-verification.txt", web::get().to(|| async { HttpResponse::Ok().body("for-path") }))
             .route("/none/", web::get().to(|| async { HttpResponse::Ok().body("<p>Hello</p>") }))
             .route("/loop/", web::get().to(|| async { HttpResponse::Found().insert_header(("Location", "/loop/")).finish() }))
             .route(
@@ -44,7 +47,7 @@ async fn site() -> (Url, actix_web::dev::ServerHandle) {
 #[actix_web::test]
 async fn proofs_are_found_and_faults_are_told() {
     let (url, handle) = site().await;
-    let prober = Prober { allow_private_networks: true, patience: Duration::from_secs(2) };
+    let prober = Prober { patience: Duration::from_secs(2), ..Prober::new(true) };
     let at = |path: &str| url.join(path).unwrap();
     let rows = [
         (Way::Meta, "/", "right", Ok(())),
@@ -52,17 +55,37 @@ async fn proofs_are_found_and_faults_are_told() {
         (Way::File, "/", "right", Ok(())),
         (Way::File, "/", "wrong", Err(NoProof::WrongFile)),
         (Way::Meta, "/none", "right", Err(NoProof::NoTag)),
-        (Way::File, "/none", "right", Err(NoProof::Status(404))),
+        // Below the site's path there is none, but at the root of its host.
+        (Way::File, "/none", "right", Ok(())),
+        (Way::File, "/none", "wrong", Err(NoProof::Status(404))),
+        (Way::File, "/path", "for-path", Ok(())),
         (Way::Meta, "/loop", "right", Err(NoProof::TooManyRedirects)),
         (Way::Meta, "/away", "right", Err(NoProof::BadRedirect)),
         (Way::Meta, "/big", "right", Err(NoProof::NoTag)),
-        (Way::File, "/big", "right", Err(NoProof::TooLarge)),
+        (Way::File, "/big", "wrong", Err(NoProof::TooLarge)),
         (Way::Meta, "/slow", "right", Err(NoProof::TimedOut)),
         (Way::Dns, "/", "right", Err(NoProof::NoRecord)),
     ];
     for (way, path, token, wanted) in rows {
         assert_eq!(prober.check(way, &at(path), token).await, wanted, "{way:?} {path} {token}");
     }
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn so_many_looks_run_at_once_and_no_more() {
+    let (url, handle) = site().await;
+    let prober = Prober::new(true);
+    let hasty = Prober { patience: Duration::from_millis(100), ..prober.clone() };
+    let all_but_one = prober.looks.acquire_many(LOOKS as u32 - 1).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(prober.check(Way::Meta, &url, "right").await, Ok(()), "a look gives its place back");
+    }
+    let last = prober.looks.acquire().await.unwrap();
+    assert_eq!(hasty.check(Way::Meta, &url, "right").await, Err(NoProof::Busy));
+    drop((all_but_one, last));
+    assert_eq!(hasty.check(Way::Meta, &url.join("/slow").unwrap(), "right").await, Err(NoProof::TimedOut));
+    assert_eq!(prober.looks.available_permits(), LOOKS);
     handle.stop(false).await;
 }
 
@@ -81,4 +104,54 @@ async fn a_public_hub_does_not_visit_private_addresses() {
     let metadata: Url = "http://169.254.169.254/".parse().unwrap();
     assert_eq!(Prober::new(true).check(Way::Meta, &metadata, "right").await, Err(NoProof::ForbiddenAddress));
     handle.stop(false).await;
+}
+
+/// A name server that answers every question with the TXT records of its host: a name of two labels is known.
+fn nameserver() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((_, from)) = socket.recv_from(&mut query) {
+            let (mut at, mut labels) = (12, Vec::new());
+            while query[at] != 0 {
+                let end = at + 1 + usize::from(query[at]);
+                labels.push(String::from_utf8_lossy(&query[at + 1..end]).into_owned());
+                at = end;
+            }
+            // Each record is a list of parts, which belong together (RFC 1035 3.3.14).
+            let records: &[&[&str]] = match labels.join(".").as_str() {
+                "good.example" => &[&["v=spf1 -all"], &["belfry-verifi", "cation=right"]],
+                "other.example" => &[&["belfry-verification=another"]],
+                _ => &[],
+            };
+            let mut answer = query[..at + 5].to_vec();
+            // An answer, recursion available; no such name where there are no records (RFC 1035 4.1.1).
+            answer[2..4].copy_from_slice(&[0x81, if records.is_empty() { 0x83 } else { 0x80 }]);
+            answer[4..12].copy_from_slice(&[0, 1, 0, records.len() as u8, 0, 0, 0, 0]);
+            for parts in records {
+                let data: Vec<u8> = parts.iter().flat_map(|part| std::iter::once(part.len() as u8).chain(part.bytes())).collect();
+                answer.extend([0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
+                answer.extend(data);
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    address
+}
+
+#[actix_web::test]
+async fn a_dns_record_proves_what_its_host_owns() {
+    let prober = Prober { nameserver: Some(nameserver()), ..Prober::new(false) };
+    let rows = [
+        ("https://good.example/moodle", "right", Ok(())),
+        ("https://good.example:8443", "right", Ok(())),
+        ("https://good.example", "wrong", Err(NoProof::WrongRecord)),
+        ("https://other.example", "right", Err(NoProof::WrongRecord)),
+        ("https://sub.good.example", "right", Err(NoProof::NoRecord)),
+        ("https://192.0.2.1", "right", Err(NoProof::NoRecord)),
+    ];
+    for (site, token, wanted) in rows {
+        assert_eq!(prober.check(Way::Dns, &site.parse().unwrap(), token).await, wanted, "{site}");
+    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::accounts;
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
-use crate::secret::Purpose;
+use crate::mail::EmailAddress;
 use crate::visit::{self, Posted, Visit};
 use crate::web::{self, Field, Fields, Page, Redirect};
 
@@ -57,10 +57,12 @@ pub async fn show(hub: Data<Hub>, visit: Visit, next: Query<Next>) -> Result<Eit
 /// `POST /login`: the answer does not tell whether the address has an account.
 pub async fn submit(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     hub::pass(&hub.doors.logins, visit.address)?;
-    let email = fields.text("email").trim().to_lowercase();
-    let to = hub.ring.hash(Purpose::Session, &[b"login to ", email.as_bytes()]);
-    hub.doors.logins_to.take(&to).map_err(|standing| Error::Limited(standing.retry_after))?;
-    let known = hub.db.read(move |conn| accounts::log_in(conn, &email)).await?;
+    hub.doors.login_to(&hub.ring, fields.text("email"))?;
+    // What is no address is nobody's, and is answered like an unknown one.
+    let known = match EmailAddress::parse(fields.text("email")) {
+        Ok(email) => hub.db.read(move |conn| accounts::log_in(conn, &email)).await?,
+        Err(_) => None,
+    };
     let (account, hash) = known.map_or((None, None), |known| (Some(known.id), known.password_hash));
     let right = hub.passwords.verify(fields.secret("password"), hash).await?;
     match account {

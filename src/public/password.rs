@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::register;
 use crate::accounts::{self, LinkError, NewPassword};
+use crate::db::Conn;
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
 use crate::mail::EmailAddress;
@@ -39,7 +40,7 @@ pub async fn forgot(hub: Data<Hub>, visit: Visit) -> Result<HttpResponse, Error>
 pub async fn send_link(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<HttpResponse, Error> {
     match mail_link(&hub, &visit, &fields).await {
         Err(Error::Invalid(errors)) => forgot_page(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, &fields, &errors),
-        other => other.and_then(|()| register::sent(&hub, &visit, fields.text("email").to_owned(), "reset")),
+        other => other.and_then(|()| register::sent(&hub, &visit, fields.text("email").to_owned(), "reset", false)),
     }
 }
 
@@ -47,9 +48,11 @@ pub async fn send_link(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> 
 pub(super) async fn mail_link(hub: &Data<Hub>, visit: &Visit, fields: &Fields) -> Result<(), Error> {
     let email = EmailAddress::parse(fields.text("email")).map_err(|words| Error::field("email", words))?;
     hub::pass(&hub.doors.resets, visit.address)?;
+    hub.doors.letter_to(&hub.ring, email.as_str())?;
     let (shared, now) = (hub.clone(), hub.clock.now());
-    let site_of = |conn: &mut crate::db::Conn, id| Ok(sites::find(conn, id)?.map(|site| (site.name, site.url)));
-    hub.db.write(move |tx| accounts::forgot(tx, &shared.desk, &shared.ring, now, &email, site_of)).await.map_err(Error::from)
+    let site_of = |conn: &mut Conn, id| Ok(sites::find(conn, id)?.map(|site| (site.name, site.url)));
+    let mailed = hub.db.write(move |tx| accounts::forgot(tx, &shared.desk, &shared.ring, now, &email, site_of));
+    register::evenly(mailed).await.map_err(Error::from)
 }
 
 /// The query of a mailed link.
@@ -74,38 +77,33 @@ struct ResetPage {
     form: ResetForm,
     token: String,
     welcome: bool,
+    dead: bool,
 }
 
-fn reset_page(
-    hub: &Hub,
-    visit: &Visit,
-    status: StatusCode,
-    errors: &FieldErrors,
-    token: &str,
-    welcome: bool,
-) -> Result<HttpResponse, Error> {
+fn reset_page(hub: &Hub, visit: &Visit, status: StatusCode, errors: &FieldErrors, link: &Link, dead: bool) -> Result<HttpResponse, Error> {
     let form = ResetForm { password: Fields::emptied("password", errors), errors: errors.listed() };
-    web::html(status, &ResetPage { page: visit.page(hub), form, token: token.to_owned(), welcome })
+    let (token, welcome) = (link.token.clone(), !link.welcome.is_empty());
+    web::html(status, &ResetPage { page: visit.page(hub), form, token, welcome, dead })
 }
 
-/// `GET /password/reset`
+/// `GET /password/reset`: whether the link still works is said before anybody thinks of a password.
 pub async fn reset(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<HttpResponse, Error> {
-    reset_page(&hub, &visit, StatusCode::OK, &FieldErrors::default(), &link.token, !link.welcome.is_empty())
+    let (shared, now, token) = (hub.clone(), hub.clock.now(), link.token.clone());
+    let open = hub.db.read(move |conn| accounts::is_open(conn, &shared.ring, now, &token)).await?;
+    let status = if open { StatusCode::OK } else { StatusCode::GONE };
+    reset_page(&hub, &visit, status, &FieldErrors::default(), &link, !open)
 }
 
 /// `POST /password/reset`
 pub async fn set(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let mut errors = FieldErrors::default();
-    let token = fields.text("token").to_owned();
-    let again = |errors: &FieldErrors| {
-        reset_page(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, errors, &token, fields.on("welcome")).map(Either::Left)
-    };
+    let link = Link { token: fields.text("token").to_owned(), welcome: fields.text("welcome").to_owned() };
     let Some(password) = fields.read("password", &mut errors, |_| NewPassword::parse(&fields.secret("password"))) else {
-        return again(&errors);
+        return reset_page(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, &errors, &link, false).map(Either::Left);
     };
     hub::pass(&hub.doors.logins, visit.address)?;
     let hash = hub.passwords.hash(password).await?;
-    let (shared, now, used) = (hub.clone(), hub.clock.now(), token.clone());
+    let (shared, now, used) = (hub.clone(), hub.clock.now(), link.token.clone());
     let set = hub.db.write(move |tx| accounts::reset_password(tx, &shared.desk, &shared.ring, now, &used, &hash)).await;
     match set {
         Ok(account) => {
@@ -115,10 +113,7 @@ pub async fn set(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result
             let entered = visit::enter(&hub, &visit, account, "/my/sites").await?;
             Ok(Either::Right(entered.flash("ok", "Your new password is set, and you are logged in.")))
         }
-        Err(LinkError::Dead) => {
-            errors.add("password", "This link was used before or is too old. Ask for a new one under \"Forgot your password?\".");
-            again(&errors)
-        }
+        Err(LinkError::Dead) => reset_page(&hub, &visit, StatusCode::GONE, &errors, &link, true).map(Either::Left),
         Err(LinkError::Fault(fault)) => Err(fault.into()),
     }
 }

@@ -1,16 +1,19 @@
 //! Registration by web form.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Query};
 use actix_web::{Either, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::accounts::{self, LinkError, NewPassword, PersonName, SignUp};
-use crate::db::Tx;
+use crate::accounts::{self, Credentials, LinkError, NewPassword, PersonName, SignUp};
+use crate::clock::Timestamp;
+use crate::db::{Fault, Tx};
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
-use crate::ids::SiteId;
+use crate::ids::AccountId;
 use crate::mail::EmailAddress;
 use crate::sites::{self, Country, Description, Language, NewSite, Privacy, SiteError, SiteName, SiteUrl, Users};
 use crate::visit::{self, Posted, Visit};
@@ -54,7 +57,7 @@ pub fn country_options(selected: &str) -> Vec<Opt> {
 /// The languages offered, and the selected one if it is another.
 pub fn language_options(selected: &str) -> Vec<Opt> {
     let other = (!selected.is_empty() && !Language::OFFERED.iter().any(|(code, _)| *code == selected)).then_some((selected, selected));
-    web::options(Language::OFFERED.into_iter().chain(other), selected)
+    web::options(Language::OFFERED.into_iter().chain(other), selected).into_iter().map(Opt::in_its_language).collect()
 }
 
 /// What the public list may show.
@@ -145,42 +148,84 @@ type Answer = Either<HttpResponse, Redirect>;
 
 /// `POST /register`
 pub async fn submit(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<Answer, Error> {
-    let mut errors = FieldErrors::default();
-    let site = read_site(&fields, &mut errors);
-    let again = |errors: &FieldErrors| page(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, &fields, errors).map(Either::Left);
-    if let Some(account) = visit.account() {
-        let Some(site) = site.filter(|_| errors.is_empty()) else { return again(&errors) };
-        hub::pass(&hub.doors.registrations, visit.address)?;
-        let (now, owner) = (hub.clock.now(), account.id);
-        return match hub.db.write(move |tx| sites::add(tx, now, owner, &site)).await {
-            Ok(id) => Ok(Either::Right(
-                Redirect::to(format!("/my/sites/{id}")).flash("ok", "The site is added. Prove that it is yours, and it can push."),
-            )),
-            Err(SiteError::Again(_)) => {
-                errors.add("url", "You have registered this site already: see My sites.");
-                again(&errors)
+    let done = match visit.account().map(|account| account.id) {
+        Some(owner) => add(&hub, &visit, owner, &fields).await,
+        None => sign_up(&hub, &visit, &fields).await,
+    };
+    let (status, errors, passes) = match done {
+        Ok(answer) => return Ok(answer),
+        Err(Error::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
+        // What was typed is kept, whatever keeps it from being taken.
+        Err(error) => match web::come_back(&error) {
+            None => return Err(error),
+            Some(words) => {
+                let mut errors = FieldErrors::default();
+                errors.add("form", words);
+                (web::status_of(&error), errors, Some(error))
             }
-            Err(other) => Err(other.into()),
-        };
+        },
+    };
+    let mut response = page(&hub, &visit, status, &fields, &errors)?;
+    if let Some(error) = passes {
+        web::tell_when(response.headers_mut(), &error);
     }
-    let person = read_person(&fields, &mut errors);
-    let (Some(site), Some(person), true) = (site, person, errors.is_empty()) else { return again(&errors) };
+    Ok(Either::Left(response))
+}
+
+/// Another site for somebody who is logged in.
+async fn add(hub: &Data<Hub>, visit: &Visit, owner: AccountId, fields: &Fields) -> Result<Answer, Error> {
+    let mut errors = FieldErrors::default();
+    let site = read_site(fields, &mut errors);
+    let Some(site) = site.filter(|_| errors.is_empty()) else { return Err(Error::Invalid(errors)) };
     hub::pass(&hub.doors.registrations, visit.address)?;
-    let password_hash = hub.passwords.hash(person.password).await?;
-    let email = person.email.as_str().to_owned();
-    let new = SignUp { email: person.email, name: person.name, language: site.language.as_str().to_owned(), password_hash };
     let (shared, now) = (hub.clone(), hub.clock.now());
-    hub.db.write(move |tx| sign_up(tx, &shared, now, &new, &site)).await?;
-    sent(&hub, &visit, email, "confirm").map(Either::Left)
+    let added = hub.db.write(move |tx| {
+        let id = sites::add(tx, now, owner, &site)?;
+        sites::apply_user_limit(tx, &shared.desk, now, id, shared.limits.max_site_users)?;
+        Ok::<_, SiteError>(id)
+    });
+    match added.await {
+        Ok(id) => Ok(Either::Right(
+            Redirect::to(format!("/my/sites/{id}")).flash("ok", "The site is added. Prove that it is yours, and it can push."),
+        )),
+        Err(SiteError::Again(_)) => Err(Error::field("url", "You have registered this site already: see My sites.")),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A newcomer. Whether the address has an account already shows neither in the answer nor in its time.
+async fn sign_up(hub: &Data<Hub>, visit: &Visit, fields: &Fields) -> Result<Answer, Error> {
+    let mut errors = FieldErrors::default();
+    let (site, person) = (read_site(fields, &mut errors), read_person(fields, &mut errors));
+    let (Some(site), Some(person), true) = (site, person, errors.is_empty()) else { return Err(Error::Invalid(errors)) };
+    hub::pass(&hub.doors.registrations, visit.address)?;
+    hub.doors.letter_to(&hub.ring, person.email.as_str())?;
+    let email = person.email.as_str().to_owned();
+    let (shared, now) = (hub.clone(), hub.clock.now());
+    let kept = async {
+        let password_hash = hub.passwords.hash(person.password).await?;
+        let new = SignUp { email: person.email, name: person.name, language: site.language.as_str().to_owned(), password_hash };
+        Ok::<_, Error>(hub.db.write(move |tx| keep(tx, &shared, now, &new, &site)).await?)
+    };
+    evenly(kept).await?;
+    sent(hub, visit, email, "confirm", false).map(Either::Left)
 }
 
 /// Account, site and letter, in one transaction.
-fn sign_up(tx: &mut Tx, hub: &Hub, now: crate::clock::Timestamp, new: &SignUp, site: &NewSite) -> Result<(), SiteError> {
+fn keep(tx: &mut Tx, hub: &Hub, now: Timestamp, new: &SignUp, site: &NewSite) -> Result<(), SiteError> {
     if let Some(account) = accounts::sign_up(tx, &hub.desk, now, new)? {
         let id = sites::register(tx, now, account, site)?;
         accounts::mail_confirmation(tx, &hub.desk, &hub.ring, now, account, new, (id, site.name.as_str(), site.url.as_str()))?;
     }
     Ok(())
+}
+
+/// An answer takes at least this long where its time would tell who has an account: a written letter takes longer than none.
+const EVEN: Duration = Duration::from_millis(300);
+
+/// Does something that must take as long whether or not there is an account.
+pub(super) async fn evenly<T>(work: impl Future<Output = T>) -> T {
+    futures_util::future::join(work, actix_web::rt::time::sleep(EVEN)).await.0
 }
 
 #[derive(Template)]
@@ -189,12 +234,13 @@ struct Sent {
     page: Page,
     email: String,
     what: &'static str,
+    again: bool,
     outbox: bool,
 }
 
 /// "Look in your mail", whether or not a letter was due: who has an account is nobody else's business.
-pub fn sent(hub: &Hub, visit: &Visit, email: String, what: &'static str) -> Result<HttpResponse, Error> {
-    web::html(StatusCode::OK, &Sent { page: visit.page(hub), email, what, outbox: hub.shows_letters() })
+pub fn sent(hub: &Hub, visit: &Visit, email: String, what: &'static str, again: bool) -> Result<HttpResponse, Error> {
+    web::html(StatusCode::OK, &Sent { page: visit.page(hub), email, what, again, outbox: hub.shows_letters() })
 }
 
 /// The query of a mailed link.
@@ -208,38 +254,82 @@ pub struct Link {
 #[template(path = "public/confirm_failed.html")]
 struct ConfirmFailed {
     page: Page,
+    email: Field,
 }
 
-/// `GET /register/confirm`: the mailed link. Whoever follows it is logged in.
+fn confirm_failed(hub: &Hub, visit: &Visit, status: StatusCode, email: Field) -> Result<HttpResponse, Error> {
+    web::html(status, &ConfirmFailed { page: visit.page(hub), email })
+}
+
+/// `GET /register/confirm`: the mailed link. Whoever is the first to follow one is logged in, unless somebody else is here.
 pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<Answer, Error> {
-    let (ring, now, token) = (hub.ring.clone(), hub.clock.now(), link.into_inner().token);
+    let (shared, now, token) = (hub.clone(), hub.clock.now(), link.into_inner().token);
     let confirmed = hub.db.write(move |tx| {
-        let confirmed = accounts::confirm(tx, &ring, now, &token)?;
-        if let Some(site) = confirmed.site {
-            confirm_site(tx, now, site)?;
+        let confirmed = accounts::confirm(tx, &shared.ring, now, &token)?;
+        for site in sites::confirm_mail(tx, now, confirmed.account)? {
+            sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits.max_site_users)?;
         }
-        Ok::<_, LinkError>(confirmed)
+        let has_password = Credentials::of(tx.conn(), confirmed.account)?.is_some_and(|c| c.password_hash.is_some());
+        let site = confirmed.site.map(|id| sites::owned_by(tx.conn(), confirmed.account, id)).transpose()?.flatten();
+        Ok::<_, ConfirmError>((confirmed, site.map(|site| site.id), has_password))
     });
-    match confirmed.await {
-        Ok(confirmed) => {
-            let to = confirmed.site.map_or("/my/sites".to_owned(), |site| format!("/my/sites/{site}"));
-            let entered = visit::enter(&hub, &visit, confirmed.account, &to).await?;
-            Ok(Either::Right(entered.flash("ok", "Your e-mail address is confirmed, and you are logged in.")))
+    let (confirmed, site, has_password) = match confirmed.await {
+        Ok(confirmed) => confirmed,
+        Err(ConfirmError::Link(LinkError::Dead)) => {
+            return confirm_failed(&hub, &visit, StatusCode::GONE, Field::default()).map(Either::Left);
         }
-        Err(LinkError::Dead) => web::html(StatusCode::GONE, &ConfirmFailed { page: visit.page(&hub) }).map(Either::Left),
-        Err(LinkError::Fault(fault)) => Err(fault.into()),
+        Err(ConfirmError::Link(LinkError::Fault(fault)) | ConfirmError::Fault(fault)) => return Err(fault.into()),
+        Err(ConfirmError::Site(error)) => return Err(error.into()),
+    };
+    let to = site.map_or("/my/sites".to_owned(), |site| format!("/my/sites/{site}"));
+    let here = visit.account().map(|account| account.id);
+    if here == Some(confirmed.account) {
+        return Ok(Either::Right(Redirect::to(to).flash("ok", "Your e-mail address is confirmed.")));
+    }
+    if here.is_some() {
+        let words = "The e-mail address of another account is confirmed. Log out here, and log in with that one.";
+        return Ok(Either::Right(Redirect::to("/my/sites").flash("warn", words)));
+    }
+    if !confirmed.first {
+        return Ok(Either::Right(Redirect::to("/login").flash("ok", "Your e-mail address is confirmed. Log in with your password.")));
+    }
+    let entered = visit::enter(&hub, &visit, confirmed.account, &to).await?;
+    Ok(Either::Right(if has_password {
+        entered.flash("ok", "Your e-mail address is confirmed, and you are logged in.")
+    } else {
+        entered.flash("warn", "Your e-mail address is confirmed, and you are logged in. Choose a password before you leave: log out, then follow \"Forgot your password?\".")
+    }))
+}
+
+/// Why a mailed link did not confirm anything.
+enum ConfirmError {
+    Link(LinkError),
+    Site(SiteError),
+    Fault(Fault),
+}
+
+impl From<LinkError> for ConfirmError {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
     }
 }
 
-fn confirm_site(tx: &mut Tx, now: crate::clock::Timestamp, site: SiteId) -> Result<(), LinkError> {
-    match sites::confirm_mail(tx, now, site) {
-        Ok(()) | Err(SiteError::Unknown | SiteError::NotFrom(_) | SiteError::Again(_)) => Ok(()),
-        Err(SiteError::Fault(fault)) => Err(fault.into()),
+impl From<SiteError> for ConfirmError {
+    fn from(error: SiteError) -> Self {
+        Self::Site(error)
+    }
+}
+
+impl From<Fault> for ConfirmError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
 /// `POST /register/resend`: the letter once more.
 pub async fn resend(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<HttpResponse, Error> {
-    super::password::mail_link(&hub, &visit, &fields).await?;
-    sent(&hub, &visit, fields.text("email").to_owned(), "confirm")
+    match super::password::mail_link(&hub, &visit, &fields).await {
+        Err(Error::Invalid(errors)) => confirm_failed(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, fields.field("email", &errors)),
+        other => other.and_then(|()| sent(&hub, &visit, fields.text("email").to_owned(), "confirm", true)),
+    }
 }

@@ -4,12 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::store;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::db::{Db, Fault};
 use crate::ids::SiteId;
 
 /// How many of a site's latest pushes a worker keeps until they are flushed.
 const RECENT: usize = 20;
+
+/// How many sites' counts share one transaction: enrolments wait behind it.
+const SITES_A_WRITE: usize = 50;
 
 /// A push as the site's page lists it.
 #[derive(Clone, Debug)]
@@ -21,9 +24,10 @@ pub(super) struct Noted {
     pub body_bytes: usize,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct SiteTally {
-    pub by_code: Vec<(&'static str, i64)>,
+    /// How many pushes of an hour had an outcome.
+    pub by_code: Vec<(Timestamp, &'static str, i64)>,
     pub recent: VecDeque<Noted>,
 }
 
@@ -38,7 +42,7 @@ impl Tally {
     pub fn note(&self, site: SiteId, at: Timestamp, code: &'static str, app: &str, hint: String, body_bytes: usize) {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(site).or_default();
-        tally.add(code, 1);
+        tally.add(at.hour(), code, 1);
         if tally.recent.len() == RECENT {
             tally.recent.pop_front();
         }
@@ -55,18 +59,18 @@ impl Tally {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (site, tally) in taken {
             let kept = tallies.entry(site).or_default();
-            for (code, count) in tally.by_code {
-                kept.add(code, count);
+            for (hour, code, count) in tally.by_code {
+                kept.add(hour, code, count);
             }
         }
     }
 }
 
 impl SiteTally {
-    fn add(&mut self, code: &'static str, count: i64) {
-        match self.by_code.iter_mut().find(|(known, _)| *known == code) {
-            Some((_, sum)) => *sum += count,
-            None => self.by_code.push((code, count)),
+    fn add(&mut self, hour: Timestamp, code: &'static str, count: i64) {
+        match self.by_code.iter_mut().find(|(at, known, _)| (*at, *known) == (hour, code)) {
+            Some((.., sum)) => *sum += count,
+            None => self.by_code.push((hour, code, count)),
         }
     }
 }
@@ -87,18 +91,19 @@ impl Counts {
     ///
     /// # Errors
     /// When the database does not answer; then the counts are kept for the next time.
-    pub async fn flush(&self, db: &Db, clock: &Clock) -> Result<(), Fault> {
+    pub async fn flush(&self, db: &Db) -> Result<(), Fault> {
         let tallies: Vec<Tally> = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for tally in tallies {
-            let taken = Arc::new(Mutex::new(tally.take()));
-            if taken.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-                continue;
-            }
-            let (written, now) = (taken.clone(), clock.now());
-            let done = db.write(move |tx| store::add(tx, now, &written.lock().unwrap_or_else(PoisonError::into_inner))).await;
-            if let Err(fault) = done {
-                tally.give_back(std::mem::take(&mut *taken.lock().unwrap_or_else(PoisonError::into_inner)));
-                return Err(fault);
+            let mut left: Vec<(SiteId, SiteTally)> = tally.take().into_iter().collect();
+            while !left.is_empty() {
+                let some: Tallies = left.drain(..left.len().min(SITES_A_WRITE)).collect();
+                let shared = Arc::new(some);
+                let written = shared.clone();
+                if let Err(fault) = db.write(move |tx| store::add(tx, &written)).await {
+                    tally.give_back(shared.as_ref().clone());
+                    tally.give_back(left.into_iter().collect());
+                    return Err(fault);
+                }
             }
         }
         Ok(())

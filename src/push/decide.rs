@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::count::Tally;
 use super::refusal::{Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::db::{Db, Fault};
-use crate::devices::{self, AppName, By, Cached, DeviceToken, Enrolled, Enrolment, Gone, Lookup, TokenHash};
+use crate::devices::{self, AppName, By, Cached, DeviceToken, Enrolled, Enrolment, Lookup, TokenHash};
 use crate::gateways::decode::{self, Body};
 use crate::gateways::translate::{self, CantTranslate};
 use crate::gateways::{BUDGET, Connections, Gateways, Message, Trouble, Verdict};
@@ -40,63 +42,89 @@ pub struct Request<'a> {
     pub key: Option<&'a str>,
 }
 
-/// Pushes one message, or says why not. `tally` is this worker's own.
-///
-/// # Errors
-/// The first check that failed.
-pub async fn push(hall: &Hall, connections: &Connections, tally: &Tally, request: Request<'_>, body: &[u8]) -> Result<(), Refusal> {
-    let grant = granted(hall, request)?;
-    let mut seen = Seen { app: request.app.unwrap_or_default(), hint: String::new() };
-    let done = push_granted(hall, connections, &grant, body, &mut seen).await;
-    let code = done.as_ref().map_or_else(|refusal| refusal.kind.row().code, |()| "delivered");
-    tally.note(grant.site().id, hall.clock.now(), code, seen.app, seen.hint, body.len());
-    done
-}
-
-/// What the site's page says of a push: never what is in it.
-struct Seen<'a> {
+/// A caller whose key is good: what comes before a look at the body.
+pub struct Caller<'a> {
+    grant: Grant,
     app: &'a str,
-    hint: String,
-}
-
-async fn push_granted(hall: &Hall, connections: &Connections, grant: &Grant, body: &[u8], seen: &mut Seen<'_>) -> Result<(), Refusal> {
-    let gateway = admitted(hall, grant, seen.app, Permissions::SEND_NOTIFICATION, RefusalKind::MayNotSend)?;
-    within_rate(hall, grant)?;
-    let body = decode::decode(body).map_err(|bad| Refusal::of_field(RefusalKind::BadBody, bad.field, bad.words))?;
-    let token = DeviceToken::parse(&body.token).map_err(|words| Refusal::of_field(RefusalKind::BadBody, "token", words))?;
-    seen.hint = token.hint();
-    let message = translated(&body, hall.payload_bytes)?;
-    let device = device(hall, grant, &body, &token, seen.app).await?;
-    if let Some(gone) = device.gone() {
-        return Err(Refusal::gone(gone));
-    }
-    device.flood.take().map_err(|standing| Refusal::limited(RefusalKind::Flood, standing))?;
-    deliver(hall, connections, gateway, seen.app, &device, &token, &message).await
+    /// By when the caller is answered, whatever happens.
+    until: Instant,
 }
 
 /// Rows 1 and 2: the headers are there, and the key is good.
-fn granted(hall: &Hall, request: Request<'_>) -> Result<Grant, Refusal> {
-    if request.app.is_none_or(str::is_empty) {
-        return Err(RefusalKind::NoAppName.into());
-    }
+///
+/// # Errors
+/// The first check that failed.
+pub fn caller<'a>(hall: &Hall, request: Request<'a>) -> Result<Caller<'a>, Refusal> {
+    let until = Instant::now() + BUDGET;
+    let app = request.app.filter(|app| !app.is_empty()).ok_or(RefusalKind::NoAppName)?;
     let key = request.key.ok_or(RefusalKind::NoAppKey)?;
-    hall.table.grant(key, hall.clock.now()).map_err(|refused| {
-        Refusal::from(match refused {
+    match hall.table.grant(key, hall.clock.now()) {
+        Ok(grant) => Ok(Caller { grant, app, until }),
+        Err(refused) => Err(Refusal::from(match refused {
             KeyRefusal::Malformed => RefusalKind::MalformedKey,
             KeyRefusal::Unknown => RefusalKind::UnknownKey,
             KeyRefusal::Expired => RefusalKind::ExpiredKey,
             KeyRefusal::Revoked => RefusalKind::RevokedKey,
-        })
-    })
+        })),
+    }
+}
+
+/// A request's body, or why it could not be read: said in its turn, after the checks that need no body.
+pub type Received<'a> = Result<&'a [u8], Refusal>;
+
+/// Pushes one message, or says why not. `tally` is this worker's own.
+///
+/// # Errors
+/// The first check that failed.
+pub async fn push(hall: &Hall, connections: &Connections, tally: &Tally, caller: &Caller<'_>, body: Received<'_>) -> Result<(), Refusal> {
+    let body_bytes = body.as_ref().map_or(0, |body| body.len());
+    let mut hint = String::new();
+    let done = push_admitted(hall, connections, caller, body, &mut hint).await;
+    let code = done.as_ref().map_or_else(|refusal| refusal.kind.row().code, |()| "delivered");
+    tally.note(caller.grant.site().id, hall.clock.now(), code, caller.app, hint, body_bytes);
+    done
+}
+
+/// `hint` is what the site's page says of the device; of the message it says nothing.
+async fn push_admitted(
+    hall: &Hall,
+    connections: &Connections,
+    caller: &Caller<'_>,
+    body: Received<'_>,
+    hint: &mut String,
+) -> Result<(), Refusal> {
+    let gateway = admitted(hall, caller, Permissions::SEND_NOTIFICATION, RefusalKind::MayNotSend)?;
+    within_rate(hall, &caller.grant)?;
+    let body = decode::decode(body?).map_err(|bad| Refusal::of_field(RefusalKind::BadBody, bad.field, bad.words))?;
+    let token = DeviceToken::parse(&body.token).map_err(|words| Refusal::of_field(RefusalKind::BadBody, "token", words))?;
+    *hint = token.hint();
+    let message = translated(&body, hall.payload_bytes)?;
+    let found = device(hall, caller, &body, &token);
+    let device = timeout_at(caller.until, found).await.unwrap_or_else(|_| Err(Refusal::later(RefusalKind::Busy, BUDGET)))?;
+    if let Some(gone) = device.gone() {
+        return Err(Refusal::gone(gone));
+    }
+    device.flood.take().map_err(|standing| Refusal::limited(RefusalKind::Flood, standing))?;
+    confirm(hall, &device);
+    deliver(hall, connections, gateway, caller, &device, &token, &message).await
+}
+
+/// A site that pushes to a device vouches for it. Nobody waits for the note: the next push makes it again.
+fn confirm(hall: &Hall, device: &Cached) {
+    if device.is_confirmed() {
+        return;
+    }
+    let (db, now, id) = (hall.db.clone(), hall.clock.now(), device.id);
+    tokio::spawn(async move { db.write(move |tx| devices::confirm(tx, now, id)).await.unwrap_or_else(|fault| noted(&fault)) });
 }
 
 /// Rows 3 to 5: the site may push, the key may do this, the app is served.
-fn admitted(hall: &Hall, grant: &Grant, app: &str, needed: Permissions, or_else: RefusalKind) -> Result<GatewayName, Refusal> {
-    may_push(grant)?;
-    if !grant.permissions().may(needed) {
+fn admitted(hall: &Hall, caller: &Caller<'_>, needed: Permissions, or_else: RefusalKind) -> Result<GatewayName, Refusal> {
+    may_push(&caller.grant)?;
+    if !caller.grant.permissions().may(needed) {
         return Err(or_else.into());
     }
-    hall.apps.get(app).copied().ok_or_else(|| RefusalKind::UnknownApp.into())
+    hall.apps.get(caller.app).copied().ok_or_else(|| RefusalKind::UnknownApp.into())
 }
 
 fn may_push(grant: &Grant) -> Result<(), Refusal> {
@@ -132,15 +160,23 @@ fn translated(body: &Body<'_>, limit: usize) -> Result<Message, Refusal> {
 }
 
 /// Row 8: the device is this site's, or becomes it.
-async fn device(hall: &Hall, grant: &Grant, body: &Body<'_>, token: &DeviceToken, app: &str) -> Result<Arc<Cached>, Refusal> {
+async fn device(hall: &Hall, caller: &Caller<'_>, body: &Body<'_>, token: &DeviceToken) -> Result<Arc<Cached>, Refusal> {
+    let grant = &caller.grant;
     let key = (grant.site().id, TokenHash::of(&hall.ring, token.expose()));
-    if let Some(known) = hall.lookup.find(key).await.map_err(busy)? {
-        return Ok(known);
+    match hall.lookup.find(key).await.map_err(busy)? {
+        Some(known) if known.gone().is_none() => return Ok(known),
+        // 404 makes Moodle delete the device: another node may just have enrolled it again, so memory is not enough for that.
+        Some(_) => {
+            if let Some(known) = hall.lookup.find_fresh(key).await.map_err(busy)? {
+                return Ok(known);
+            }
+        }
+        None => {}
     }
     if hall.binding == Binding::Strict || !grant.permissions().may(Permissions::CREATE_TOKEN) {
         return Err(RefusalKind::UnknownDevice.into());
     }
-    enrol_now(hall, grant, token.clone(), &body.device, app, "default", By::Site).await?;
+    enrol_now(hall, caller, token.clone(), &body.device, "default", How::Push).await?;
     hall.lookup.find(key).await.map_err(busy)?.ok_or_else(|| Refusal::later(RefusalKind::Busy, BUDGET))
 }
 
@@ -149,24 +185,22 @@ async fn deliver(
     hall: &Hall,
     connections: &Connections,
     gateway: GatewayName,
-    app: &str,
+    caller: &Caller<'_>,
     device: &Cached,
     token: &DeviceToken,
     message: &Message,
 ) -> Result<(), Refusal> {
-    let (id, now) = (device.id, hall.clock.now());
-    match hall.gateways.deliver(gateway, connections, app, token.expose(), message).await {
-        Verdict::Accepted => {
-            if !device.confirmed {
-                hall.db.write(move |tx| devices::confirm(tx, now, id)).await.unwrap_or_else(|fault| noted(&fault));
-            }
-            Ok(())
-        }
+    let (id, asked_at) = (device.id, hall.clock.now());
+    match hall.gateways.deliver(gateway, connections, caller.app, token.expose(), message, caller.until).await {
+        Verdict::Accepted => Ok(()),
         Verdict::Gone(gone) => {
-            let refusal = Refusal::gone(gone);
-            // If it can't be kept, the gateway will say it again.
-            hall.db.write(move |tx| devices::mark_unregistered(tx, now, id)).await.unwrap_or_else(|fault| noted(&fault));
-            Err(refusal)
+            let (db, now) = (hall.db.clone(), hall.clock.now());
+            let kept = tokio::spawn(async move { db.write(move |tx| devices::mark_unregistered(tx, now, id, asked_at)).await });
+            // Waited for as long as the caller has time. If it can't be kept, the gateway will say it again.
+            if let Ok(Ok(Err(fault))) = timeout_at(caller.until, kept).await {
+                noted(&fault);
+            }
+            Err(Refusal::gone(gone))
         }
         Verdict::Rejected => Err(RefusalKind::Rejected.into()),
         Verdict::Unavailable { why, retry_after } => {
@@ -188,44 +222,57 @@ fn busy(_: Fault) -> Refusal {
     Refusal::later(RefusalKind::Busy, BUDGET)
 }
 
-impl Cached {
-    fn gone(&self) -> Option<Gone> {
-        Gone::stored(self.unregistered)
-    }
+/// What an enrolment is made by: each way has a rate of its own, so that a key that is on every phone can't use up the
+/// site's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Site,
+    Device,
+    Push,
 }
 
-/// Enrols a token for the caller's site. `true`: it is new.
+/// Rows 3 to 5 for somebody who wants to enrol devices: what comes before a look at the body.
 ///
 /// # Errors
 /// The first check that failed.
-pub async fn enrol(hall: &Hall, request: Request<'_>, token: &str, device: &str, channel: &str) -> Result<bool, Refusal> {
-    let grant = granted(hall, request)?;
-    let app = request.app.unwrap_or_default();
-    admitted(hall, &grant, app, Permissions::CREATE_TOKEN, RefusalKind::MayNotCreate)?;
+pub fn may_enrol(hall: &Hall, caller: &Caller<'_>) -> Result<(), Refusal> {
+    admitted(hall, caller, Permissions::CREATE_TOKEN, RefusalKind::MayNotCreate).map(|_| ())
+}
+
+/// Enrols a token for a caller who may. `true`: it is new.
+///
+/// # Errors
+/// The first check that failed.
+pub async fn enrol(hall: &Hall, caller: &Caller<'_>, token: &str, device: &str, channel: &str) -> Result<bool, Refusal> {
     let token = DeviceToken::parse(token).map_err(|words| Refusal::of_field(RefusalKind::InvalidToken, "token", words))?;
-    // A plain APNs token is hexadecimal (`wire/airnotifier-server.md` 2, check 3).
-    if device.eq_ignore_ascii_case("ios") && (token.expose().len() < 64 || !token.expose().bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Err(Refusal::of_field(RefusalKind::InvalidToken, "token", "an iOS device token is 64 or more hexadecimal digits"));
+    // A plain APNs token (`wire/airnotifier-server.md` 2, check 3, and 5).
+    if device.eq_ignore_ascii_case("ios") && (token.expose().len() != 64 || !token.expose().bytes().all(|b| b.is_ascii_hexdigit())) {
+        return Err(Refusal::of_field(RefusalKind::InvalidToken, "token", "an iOS device token is 64 hexadecimal digits"));
     }
-    let by = if grant.kind() == KeyKind::Site { By::Site } else { By::Device };
-    let enrolled = enrol_now(hall, &grant, token, device, app, channel, by).await?;
+    let how = if caller.grant.kind() == KeyKind::Site { How::Site } else { How::Device };
+    let enrolled = enrol_now(hall, caller, token, device, channel, how).await?;
     Ok(matches!(enrolled, Enrolled::New(_)))
 }
 
 async fn enrol_now(
     hall: &Hall,
-    grant: &Grant,
+    caller: &Caller<'_>,
     token: DeviceToken,
     device: &str,
-    app: &str,
     channel: &str,
-    by: By,
+    how: How,
 ) -> Result<Enrolled, Refusal> {
-    let limiter = grant.site().enrol_limiter(hall.table.grants(), &hall.clock);
+    let (site, grants) = (caller.grant.site(), hall.table.grants());
+    let limiter = match how {
+        How::Site => site.enrol_limiter(grants, &hall.clock),
+        How::Device => site.self_enrol_limiter(grants, &hall.clock),
+        How::Push => site.push_enrol_limiter(grants, &hall.clock),
+    };
     limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
-    let app = AppName::parse(app).ok_or(RefusalKind::UnknownApp)?;
-    let enrolment = Enrolment { site: grant.site().id, token, platform: device.to_ascii_lowercase(), app, channel: channel.to_owned(), by };
-    let most = (hall.table.grants().trial_is_limited && grant.site().state().trial).then_some(hall.trial_devices);
+    let app = AppName::parse(caller.app).ok_or(RefusalKind::UnknownApp)?;
+    let by = if how == How::Device { By::Device } else { By::Site };
+    let enrolment = Enrolment { site: site.id, token, platform: device.to_ascii_lowercase(), app, channel: channel.to_owned(), by };
+    let most = (grants.trial_is_limited && site.state().trial).then_some(hall.trial_devices);
     let (ring, now) = (hall.ring.clone(), hall.clock.now());
     match hall.db.write(move |tx| devices::enrol(tx, &ring, now, &enrolment, most)).await {
         Ok(Enrolled::TrialFull) => Err(RefusalKind::TrialFull.into()),
@@ -237,21 +284,25 @@ async fn enrol_now(
     }
 }
 
-/// Forgets a token of the caller's site. `false`: the site does not have it.
+/// Forgets a token of the caller's site, at the rate of enrolments. `false`: the site does not have it.
 ///
 /// # Errors
 /// The first check that failed.
-pub async fn forget(hall: &Hall, request: Request<'_>, token: &str) -> Result<bool, Refusal> {
-    let grant = granted(hall, request)?;
-    admitted(hall, &grant, request.app.unwrap_or_default(), Permissions::DELETE_TOKEN, RefusalKind::MayNotDelete)?;
-    let (site, now, hash) = (grant.site().id, hall.clock.now(), TokenHash::of(&hall.ring, token));
-    hall.db.write(move |tx| devices::delete(tx, now, site, hash)).await.map_err(busy)
+pub async fn forget(hall: &Hall, caller: &Caller<'_>, token: &str) -> Result<bool, Refusal> {
+    admitted(hall, caller, Permissions::DELETE_TOKEN, RefusalKind::MayNotDelete)?;
+    let site = caller.grant.site();
+    let limiter = site.enrol_limiter(hall.table.grants(), &hall.clock);
+    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+    let (id, now, hash) = (site.id, hall.clock.now(), TokenHash::of(&hall.ring, token));
+    // Looked for first: who asks for what is not there must not keep the writer busy.
+    if hall.lookup.find((id, hash)).await.map_err(busy)?.is_none() {
+        return Ok(false);
+    }
+    hall.db.write(move |tx| devices::delete(tx, now, id, hash)).await.map_err(busy)
 }
 
 /// Moodle's check of its key (`wire/moodle-client.md` 6): always a refusal, and `Invalid token` means that all is well.
 pub fn test_token(hall: &Hall, request: Request<'_>) -> Refusal {
-    let checked = granted(hall, request).and_then(|grant| {
-        admitted(hall, &grant, request.app.unwrap_or_default(), Permissions::SEND_NOTIFICATION, RefusalKind::MayNotSend).map(|_| ())
-    });
+    let checked = caller(hall, request).and_then(|caller| admitted(hall, &caller, Permissions::SEND_NOTIFICATION, RefusalKind::MayNotSend));
     checked.err().unwrap_or_else(|| RefusalKind::InvalidToken.into())
 }

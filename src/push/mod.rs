@@ -3,11 +3,10 @@
 
 mod count;
 mod decide;
-
 mod refusal;
 mod store;
 
 pub use count::{Counts, Tally};
-pub use decide::{Hall, Request, enrol, forget, push, test_token};
+pub use decide::{Caller, Hall, Received, Request, caller, enrol, forget, may_enrol, push, test_token};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
 pub use store::{Recent, Tallied, by_hour, pushed_since, recent, today_by_site};

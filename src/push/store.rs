@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::count::SiteTally;
+use super::{REFUSALS, RefusalKind};
 use crate::clock::Timestamp;
 use crate::db::schema::{recent_pushes, usage_hourly};
 use crate::db::{Conn, Fault, Tx, each};
@@ -13,13 +14,13 @@ use crate::ids::{PushId, SiteId};
 /// How many of a site's latest pushes are kept.
 const RECENT: i64 = 50;
 
-/// Adds counts to this hour's, and the latest pushes to the sites' lists.
-pub(super) fn add(tx: &mut Tx, now: Timestamp, tallies: &HashMap<SiteId, SiteTally>) -> Result<(), Fault> {
+/// Adds counts to their hours', and the latest pushes to the sites' lists.
+pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(), Fault> {
     // In one order on every node, so that two that flush at once can't wait for each other.
     let tallies: BTreeMap<_, _> = tallies.iter().collect();
     for (site, tally) in tallies {
-        for (code, count) in &tally.by_code {
-            add_count(tx.conn(), *site, now.hour(), code, *count)?;
+        for (hour, code, count) in &tally.by_code {
+            add_count(tx.conn(), *site, *hour, code, *count)?;
         }
         for push in &tally.recent {
             diesel::insert_into(recent_pushes::table)
@@ -112,9 +113,11 @@ pub fn by_hour(conn: &mut Conn, site: SiteId, now: Timestamp) -> Result<Vec<(Tim
 /// # Errors
 /// When the database does not answer.
 pub fn today_by_site(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, u64)>, Fault> {
-    // Those refused before or by the quota did not use it up.
+    // Those refused before or by the quota did not use it up; what was refused after it did.
+    let after = REFUSALS.iter().skip(RefusalKind::OverQuota as usize + 1).map(|row| row.code);
+    let counted: Vec<&str> = after.chain(["delivered"]).collect();
     let rows: Vec<(SiteId, i64)> = usage_hourly::table
-        .filter(usage_hourly::hour.ge(now.day()).and(usage_hourly::code.eq("delivered")))
+        .filter(usage_hourly::hour.ge(now.day()).and(usage_hourly::code.eq_any(counted)))
         .select((usage_hourly::site_id, usage_hourly::pushes))
         .load(conn)?;
     let mut sums: HashMap<SiteId, u64> = HashMap::new();

@@ -127,7 +127,7 @@ pub struct Verification {
 #[derive(Clone, Debug)]
 pub struct Log {
     pub json: bool,
-    pub filter: String,
+    pub filter: tracing_subscriber::filter::Targets,
 }
 
 /// Whether the hub is for its own machine or for the world.
@@ -146,7 +146,7 @@ pub struct Shown {
 }
 
 /// The app that is served when nobody names another.
-const MOODLE_APP: &str = "commoodlemoodlemobile";
+pub const MOODLE_APP: &str = "commoodlemoodlemobile";
 /// The shortest master secret, in characters.
 const SECRET_LENGTH: usize = 32;
 
@@ -239,6 +239,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
         "json" => Ok(true),
         _ => Err("use text or json".into()),
     });
+    let filter = r.with("log.level", values::log_filter);
     Some(Settings {
         server: server?,
         database: database?,
@@ -251,7 +252,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
         apps: apps?,
         gateways: gateways?,
         verification: verification?,
-        log: Log { json: json?, filter: r.text("log.level").to_owned() },
+        log: Log { json: json?, filter: filter? },
         shown: shown(r.all),
     })
 }
@@ -350,8 +351,11 @@ fn gateways(r: &mut Reader, apps: Option<&BTreeMap<String, App>>) -> Option<Gate
     let access_key = r.secret("gateways.airnotifier.access_key");
     let wanted = apps.is_some_and(|apps| apps.values().any(|app| app.gateway == GatewayName::Airnotifier));
     let urls = urls?;
-    if let Some(bad) = urls.iter().find(|url| !matches!(url.scheme(), "http" | "https")) {
-        r.complain("gateways.airnotifier.url", format!("{bad} is neither http nor https"));
+    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https")) {
+        r.complain("gateways.airnotifier.url", "use http://… or https://…");
+    }
+    if urls.iter().any(|url| !url.username().is_empty() || url.password().is_some()) {
+        r.complain("gateways.airnotifier.url", "leave out user and password: an AirNotifier has none");
     }
     if wanted && urls.is_empty() {
         r.complain("gateways.airnotifier.url", "an app uses the gateway airnotifier: say where it is");
@@ -378,18 +382,34 @@ fn verification(r: &mut Reader, is_public: bool) -> Option<Verification> {
 fn shown(all: &All) -> Vec<Shown> {
     let rows = all.iter().map(|(key, typed)| {
         let masked = table::find(key).is_none_or(|row| row.secret) && !typed.value.is_empty();
-        let value = match Url::parse(&typed.value) {
-            _ if masked => "…".to_owned(),
-            // A database's URL may carry a password.
-            Ok(mut url) if url.password().is_some() => {
-                let _ = url.set_password(Some("…"));
-                url.to_string()
-            }
-            _ => typed.value.clone(),
-        };
+        let value = if masked { "…".to_owned() } else { without_passwords(&typed.value) };
         Shown { key: key.clone(), value: format!("{value:?}"), source: typed.source.clone() }
     });
     rows.collect()
+}
+
+/// What may be shown of a setting that is, or has in it, an address: no password, wherever it stands. An address that
+/// can't be read, such as libpq's with several hosts, is shown by its scheme alone.
+fn without_passwords(text: &str) -> String {
+    let Some((scheme, _)) = text.split_once("://") else { return text.to_owned() };
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    if parts.len() > 1 && parts.iter().all(|part| part.contains("://")) {
+        return parts.into_iter().map(without_passwords).collect::<Vec<_>>().join(", ");
+    }
+    let Ok(mut url) = Url::parse(text) else { return format!("{scheme}://…") };
+    if !text.contains('@') && url.query().is_none() {
+        return text.to_owned();
+    }
+    if url.password().is_some() {
+        let _ = url.set_password(Some("…"));
+    }
+    let secret = |name: &str| ["pass", "secret", "key", "token"].iter().any(|part| name.to_ascii_lowercase().contains(part));
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    if !pairs.is_empty() {
+        let shown = pairs.into_iter().map(|(name, value)| if secret(&name) { (name, "…".to_owned()) } else { (name, value) });
+        url.query_pairs_mut().clear().extend_pairs(shown);
+    }
+    url.to_string()
 }
 
 #[cfg(test)]

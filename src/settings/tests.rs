@@ -18,6 +18,7 @@ fn defaults_are_a_local_hub() {
     assert_eq!(settings.apps[MOODLE_APP].gateway, GatewayName::Sandbox);
     assert!(settings.verification.allow_private_networks);
     assert!(matches!(settings.database, Address::Sqlite(_)));
+    assert!(Settings::load(None, env(&[("BELFRY_LOG__LEVEL", "belfry=debug,warn")])).is_ok());
 }
 
 #[test]
@@ -44,6 +45,7 @@ fn every_complaint_names_setting_and_source() {
         ("BELFRY_WHATEVER", "x"),
         ("BELFRY_APPS__X__GATEWAY", "fcm"),
         ("BELFRY_DATABASE__URL", "mysql://x"),
+        ("BELFRY_LOG__LEVEL", "belfry=loud"),
     ]);
     for part in [
         "server.bind (BELFRY_SERVER__BIND)",
@@ -52,6 +54,7 @@ fn every_complaint_names_setting_and_source() {
         "whatever",
         "not in this version",
         "postgres://",
+        "log.level (BELFRY_LOG__LEVEL)",
     ] {
         assert!(words.contains(part), "{part} in {words}");
     }
@@ -89,4 +92,15 @@ fn no_secret_is_shown() {
     let printed = format!("{:?} {:?}", settings.shown(), settings);
     assert!(!printed.contains("sssss"), "{printed}");
     assert!(printed.contains("db.example"));
+    for url in [
+        "postgres://u:sssss@h1.example:5432,h2.example:5432/belfry",
+        "postgres://db.example/belfry?user=u&password=sssss&sslpassword=sssss&sslmode=require",
+        "postgres://u:sss%73s@[::1]:5432/belfry",
+        "postgres://u:sssss@/belfry?host=/run",
+    ] {
+        let settings = Settings::load(None, env(&[("BELFRY_DATABASE__URL", url)])).unwrap();
+        let printed = format!("{:?} {:?}", settings.shown(), settings);
+        assert!(!printed.contains("sss"), "{printed}");
+        assert!(printed.contains("postgres://"), "{printed}");
+    }
 }

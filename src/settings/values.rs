@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 use crate::db::Address;
@@ -151,6 +152,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .filter(|total| *total <= 3_650 * 86_400_000)
         .map(Duration::from_millis)
         .ok_or_else(|| "at most ten years".into())
+}
+
+/// What is logged: `info`, or parts of the program with a level each, as in `belfry=debug,warn`.
+pub fn log_filter(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|e| format!("use error, warn, info, debug or trace, or parts with a level each such as belfry=debug,warn ({e})"))
 }
 
 /// `sqlite://FILE`, or what libpq reads.

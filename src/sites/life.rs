@@ -2,14 +2,16 @@
 
 use secrecy::ExposeSecret;
 
-use super::model::{ProofKind, PushOff, Site, SiteChange, SiteError, SiteState};
+use super::model::{ProofKind, Site, SiteChange, SiteError, SiteState};
 use super::{NewSite, store};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::{Change, Tx};
 use crate::ids::{AccountId, SiteId};
-use crate::mail::{self, Desk, Letter, Lifted, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, Verified};
+use crate::mail::{
+    self, Desk, Letter, Lifted, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, UrlFree, UrlLost, Verified,
+};
 use crate::secret;
 
 /// Registers a site for an account whose mail address is not confirmed yet.
@@ -29,6 +31,7 @@ pub fn add(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite) -> Re
 }
 
 fn insert(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite, state: SiteState) -> Result<SiteId, SiteError> {
+    tx.alone()?;
     if let Some(known) = store::of_account_at(tx.conn(), account, new.url.key())? {
         return Err(SiteError::Again(known));
     }
@@ -38,17 +41,33 @@ fn insert(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite, state:
     Ok(id)
 }
 
-/// The mail address of a site's account was confirmed. A site that is further already stays where it is.
+/// The mail address of an account was confirmed: all that was registered with it goes on. Gives the sites that did.
 ///
 /// # Errors
-/// [`SiteError::Unknown`] when there is none.
-pub fn confirm_mail(tx: &mut Tx, now: Timestamp, id: SiteId) -> Result<(), SiteError> {
-    let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
-    match site.confirmed() {
-        Ok(confirmed) => keep(tx, now, &confirmed),
-        Err(SiteError::NotFrom(_)) => Ok(()),
-        Err(other) => Err(other),
+/// When it can't be written.
+pub fn confirm_mail(tx: &mut Tx, now: Timestamp, account: AccountId) -> Result<Vec<SiteId>, SiteError> {
+    tx.alone()?;
+    let mut confirmed = Vec::new();
+    for site in store::registered_by(tx.conn(), account)? {
+        // Sent twice: one of them is enough.
+        let after = match store::of_account_at(tx.conn(), account, &site.url_key)? {
+            None => site.confirmed()?,
+            Some(_) => site.unregistered()?,
+        };
+        keep(tx, now, &after)?;
+        if after.state == SiteState::Unverified {
+            confirmed.push(site.id);
+        }
     }
+    Ok(confirmed)
+}
+
+/// Forgets what was registered for an account that nobody has confirmed. `true`: it owns nothing any more.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_registered(tx: &mut Tx, account: AccountId) -> Result<bool, SiteError> {
+    Ok(store::delete_registered(tx.conn(), account)?)
 }
 
 /// What a proof led to.
@@ -59,7 +78,8 @@ pub enum Proved {
     Held,
 }
 
-/// Ownership of a site's address was proved, or staff vouch for it with a reason.
+/// Ownership of a site's address was proved, or staff vouch for it with a reason. A proof beats a claim. Beside another
+/// proof it is held, and staff decide: whom they vouch for has the address.
 ///
 /// # Errors
 /// [`SiteError::NotFrom`] for a site that is suspended, gone, or whose mail address is not confirmed.
@@ -72,11 +92,19 @@ pub fn prove(
     kind: ProofKind,
     reason: Option<&Reason>,
 ) -> Result<Proved, SiteError> {
+    tx.alone()?;
     let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     let proved = site.proved(kind, now)?;
-    if let Some(holder) = store::holder(tx.conn(), &site.url_key, id)? {
-        hold(tx, desk, now, &site, &holder)?;
-        return Ok(Proved::Held);
+    match store::holder(tx.conn(), &site.url_key, id)? {
+        Some(holder) if kind != ProofKind::Staff => {
+            hold(tx, desk, now, &site, &holder)?;
+            return Ok(Proved::Held);
+        }
+        Some(holder) if holder.state == SiteState::Active => yield_to_another(tx, desk, now, &holder)?,
+        _ => {}
+    }
+    for claim in store::claims(tx.conn(), &site.url_key, id)? {
+        yield_to_another(tx, desk, now, &claim)?;
     }
     keep(tx, now, &proved)?;
     let event = if kind == ProofKind::Staff { Event::SiteApproved } else { Event::SiteProved };
@@ -94,6 +122,21 @@ pub fn prove(
         })?;
     }
     Ok(Proved::Active)
+}
+
+/// Another registration has the address now: this one is held, its keys stop, its contact is told.
+fn yield_to_another(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site) -> Result<(), SiteError> {
+    keep(tx, now, &site.held(now))?;
+    audit::note(tx, now, Actor::Hub, Event::SiteHeld, site.id, Some("another registration of this address was proved"))?;
+    tell(tx, now, site, |name| {
+        Box::new(UrlLost {
+            hub: desk.hub(),
+            name,
+            site_name: site.name.clone(),
+            site_url: site.url.clone(),
+            link: desk.link(&format!("/my/sites/{}", site.id)),
+        })
+    })
 }
 
 /// What a proof is called in letters and pages.
@@ -114,7 +157,7 @@ impl ProofKind {
     }
 }
 
-/// Holds a site whose address is another active site's. Whoever registered that one is told, once.
+/// Holds a site whose address another one has, by proof. Whoever registered that one is told, once.
 ///
 /// # Errors
 /// When it can't be written.
@@ -122,6 +165,7 @@ pub fn hold(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, holder: &Site
     if site.held_since.is_some() {
         return Ok(());
     }
+    tx.alone()?;
     keep(tx, now, &Site { held_since: Some(now), ..site.clone() })?;
     audit::note(tx, now, Actor::Hub, Event::SiteHeld, site.id, None)?;
     tell(tx, now, holder, |name| {
@@ -148,6 +192,7 @@ pub fn change(
     change: &SiteChange,
     max_users: u64,
 ) -> Result<Site, SiteError> {
+    tx.alone()?;
     let before = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
     let mut after = Site {
         name: change.name.0.clone(),
@@ -163,21 +208,44 @@ pub fn change(
     after.over_limit_since = after.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
     keep(tx, now, &after)?;
     audit::note(tx, now, Actor::Account(account), Event::SiteChanged, id, None)?;
-    let (was, is) = (before.push_off(max_users), after.push_off(max_users));
-    let link = desk.link(&format!("/my/sites/{id}"));
-    if is == Some(PushOff::OverUserLimit) && was != is {
-        audit::note(tx, now, Actor::Hub, Event::PushOff, id, Some("over_user_limit"))?;
-        tell(tx, now, &after, |name| {
+    tell_of_limit(tx, desk, now, &before, &after, max_users)?;
+    Ok(after)
+}
+
+/// What the user limit means for a site that has just been registered, or whose limit has changed: push goes off with a
+/// letter, or on again.
+///
+/// # Errors
+/// [`SiteError::Unknown`] when there is no such site.
+pub fn apply_user_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, max_users: u64) -> Result<(), SiteError> {
+    tx.alone()?;
+    let before = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+    let over_limit_since = before.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
+    if over_limit_since == before.over_limit_since {
+        return Ok(());
+    }
+    let after = Site { over_limit_since, ..before.clone() };
+    keep(tx, now, &after)?;
+    tell_of_limit(tx, desk, now, &before, &after, max_users)
+}
+
+/// Tells a site's contact that the user limit was crossed. Who has opted out of push is spared.
+fn tell_of_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, before: &Site, after: &Site, max_users: u64) -> Result<(), SiteError> {
+    let link = desk.link(&format!("/my/sites/{}", after.id));
+    let (was_over, is_over) = (before.over_limit_since.is_some(), after.over_limit_since.is_some());
+    if is_over && !was_over && after.push_wanted {
+        audit::note(tx, now, Actor::Hub, Event::PushOff, after.id, Some("over_user_limit"))?;
+        tell(tx, now, after, |name| {
             let (site_name, site_url, users) = (after.name.clone(), after.url.clone(), after.users());
             Box::new(PushOffLetter { hub: desk.hub(), name, site_name, site_url, users, max_users, link })
         })?;
-    } else if was == Some(PushOff::OverUserLimit) && is.is_none() {
-        audit::note(tx, now, Actor::Hub, Event::PushOn, id, None)?;
-        tell(tx, now, &after, |name| {
+    } else if was_over && !is_over && after.push_off(max_users).is_none() {
+        audit::note(tx, now, Actor::Hub, Event::PushOn, after.id, None)?;
+        tell(tx, now, after, |name| {
             Box::new(PushOn { hub: desk.hub(), name, site_name: after.name.clone(), site_url: after.url.clone(), link })
         })?;
     }
-    Ok(after)
+    Ok(())
 }
 
 /// Suspends a site: within a second its keys stop; its contact is told; the audit log keeps who and why.
@@ -185,6 +253,7 @@ pub fn change(
 /// # Errors
 /// [`SiteError::NotFrom`] for a site that is suspended already, gone, or not confirmed.
 pub fn suspend(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<(), SiteError> {
+    tx.alone()?;
     let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.suspended(reason.as_str())?;
     keep(tx, now, &site)?;
     audit::note(tx, now, by, Event::SiteSuspended, id, Some(reason.as_str()))?;
@@ -200,12 +269,17 @@ pub fn suspend(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, 
     })
 }
 
-/// Lifts a suspension: the site is where it was before.
+/// Lifts a suspension: the site is where it was before, or held if another one has its address meanwhile.
 ///
 /// # Errors
 /// [`SiteError::NotFrom`] for a site that is not suspended.
 pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<(), SiteError> {
-    let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.lifted()?;
+    tx.alone()?;
+    let mut site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.lifted()?;
+    let rival = store::holder(tx.conn(), &site.url_key, id)?;
+    if site.state == SiteState::Active && rival.is_some_and(|rival| rival.state == SiteState::Active) {
+        site = site.held(now);
+    }
     keep(tx, now, &site)?;
     audit::note(tx, now, by, Event::SiteLifted, id, Some(reason.as_str()))?;
     tell(tx, now, &site, |name| {
@@ -220,14 +294,31 @@ pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, rea
     })
 }
 
-/// Takes a site off the hub: its keys stop at once, its figures stay, its contact data go after a retention period.
+/// Takes a site off the hub: its figures stay, its contact data go after a retention period. The caller ends its keys
+/// in the same transaction (`keys::revoke_all`). Whoever was held beside it may prove the address again, and is told.
 ///
 /// # Errors
 /// [`SiteError::Unknown`] when this account has no such site.
-pub fn unregister(tx: &mut Tx, now: Timestamp, account: AccountId, id: SiteId) -> Result<(), SiteError> {
+pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, id: SiteId) -> Result<(), SiteError> {
+    tx.alone()?;
     let site = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?.unregistered()?;
     keep(tx, now, &site)?;
     audit::note(tx, now, Actor::Account(account), Event::SiteUnregistered, id, None)?;
+    if store::holder(tx.conn(), &site.url_key, id)?.is_some() || site.left_suspended() {
+        return Ok(());
+    }
+    for waiting in store::held_at(tx.conn(), &site.url_key)? {
+        keep(tx, now, &Site { held_since: None, ..waiting.clone() })?;
+        tell(tx, now, &waiting, |name| {
+            Box::new(UrlFree {
+                hub: desk.hub(),
+                name,
+                site_name: waiting.name.clone(),
+                site_url: waiting.url.clone(),
+                link: desk.link(&format!("/my/sites/{}/verify", waiting.id)),
+            })
+        })?;
+    }
     Ok(())
 }
 

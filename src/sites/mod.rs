@@ -6,9 +6,9 @@ mod model;
 mod store;
 mod url;
 
-pub use life::{Proved, add, change, confirm_mail, hold, lift, prove, register, suspend, unregister};
+pub use life::{Proved, add, apply_user_limit, change, confirm_mail, forget_registered, hold, lift, prove, register, suspend, unregister};
 pub use model::{
     Country, Description, Language, NewSite, Privacy, ProofKind, PushOff, Site, SiteChange, SiteError, SiteName, SiteState, Users,
 };
-pub use store::{Filter, count_active, count_all, find, list, of_account, owned_by, pending};
+pub use store::{Filter, count_active, count_all, find, list, of_account, owned_by, pending, rivals};
 pub use url::SiteUrl;

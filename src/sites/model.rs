@@ -87,6 +87,7 @@ impl Site {
     /// Why this site may not push; `None`: it may. `max_users` is the user limit N: fewer than N may push.
     pub fn push_off(&self, max_users: u64) -> Option<PushOff> {
         match self.state {
+            SiteState::Claimed if self.held_since.is_some() => return Some(PushOff::Unverified),
             SiteState::Suspended => return Some(PushOff::Suspended),
             SiteState::Registered | SiteState::Unverified | SiteState::Unregistered => return Some(PushOff::Unverified),
             SiteState::Claimed | SiteState::Active => {}
@@ -122,7 +123,16 @@ impl Site {
 
     /// Whether keys may be issued: the site was proved, and is not suspended or gone.
     pub fn may_have_keys(&self) -> bool {
-        matches!(self.state, SiteState::Active | SiteState::Claimed)
+        match self.state {
+            SiteState::Active => true,
+            SiteState::Claimed => self.held_since.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether it has left the hub while it was suspended: its address is not free for a fresh start.
+    pub fn left_suspended(&self) -> bool {
+        self.state == SiteState::Unregistered && self.state_reason.is_some()
     }
 
     fn in_state(&self, state: SiteState) -> Self {
@@ -135,6 +145,12 @@ impl Site {
             SiteState::Registered => Ok(self.in_state(SiteState::Unverified)),
             other => Err(SiteError::NotFrom(other)),
         }
+    }
+
+    /// After another registration got its address: a proof is void, a claim stays one.
+    pub(super) fn held(&self, now: Timestamp) -> Self {
+        let state = if self.state == SiteState::Active { SiteState::Unverified } else { self.state };
+        Self { proof: None, proved_at: None, held_since: Some(now), ..self.in_state(state) }
     }
 
     /// After ownership was proved.
@@ -169,6 +185,8 @@ impl Site {
     pub(super) fn unregistered(&self) -> Result<Self, SiteError> {
         match self.state {
             SiteState::Unregistered => Err(SiteError::NotFrom(self.state)),
+            // Why it was suspended stays: leaving and coming back is no way around it.
+            SiteState::Suspended => Ok(Self { state_reason: self.state_reason.clone(), ..self.in_state(SiteState::Unregistered) }),
             _ => Ok(self.in_state(SiteState::Unregistered)),
         }
     }
@@ -192,7 +210,19 @@ impl From<SiteError> for Error {
     fn from(error: SiteError) -> Self {
         match error {
             SiteError::Unknown => Self::NotFound,
-            SiteError::NotFrom(state) => Self::Conflict(format!("The site is {state} now, so this can't be done. Look at its page again.")),
+            SiteError::NotFrom(state) => Self::Conflict(
+                match state {
+                    SiteState::Registered => {
+                        "The e-mail address of this site's contact is not confirmed yet: the link in the mail comes first."
+                    }
+                    SiteState::Unverified => "It is not proved yet who owns this site, so this can't be done. Look at its page again.",
+                    SiteState::Claimed => "This site is on trial, so this can't be done. Look at its page again.",
+                    SiteState::Active => "This site is active, so this can't be done. Look at its page again.",
+                    SiteState::Suspended => "This site is suspended, so this can't be done. Its page says why.",
+                    SiteState::Unregistered => "This site has left the hub. Register it again to use push.",
+                }
+                .into(),
+            ),
             SiteError::Again(_) => Self::Conflict("This site is registered already.".into()),
             SiteError::Fault(fault) => fault.into(),
         }
@@ -239,6 +269,8 @@ impl SiteName {
             0 => Err("Type the name of your site, as people know it.".into()),
             n if n > 200 => Err(format!("At most 200 characters, please; this has {n}.")),
             _ if text.chars().any(char::is_control) => Err("A name is one line of text.".into()),
+            // It stands in mails to an address that nobody has confirmed yet.
+            _ if text.contains("://") => Err("A name is no address: the site's address has a field of its own.".into()),
             _ => Ok(Self(text.to_owned())),
         }
     }
@@ -356,7 +388,7 @@ impl Users {
     /// # Errors
     /// What the person who typed it should do about it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let digits: String = text.trim().chars().filter(|c| !matches!(c, ',' | '.' | ' ' | '\u{a0}' | '\u{202f}' | '\'')).collect();
+        let digits = ungrouped(text.trim());
         if digits.is_empty() {
             return Err("Type how many registered users your site has; 0 is fine for a new one.".into());
         }
@@ -371,6 +403,18 @@ impl Users {
     }
 }
 
+/// A number without what people put between groups of three digits: `20,000`, `20.000`, `20 000`. Anything else stays.
+fn ungrouped(text: &str) -> String {
+    let mut groups = text.split([',', '.', ' ', '\u{a0}', '\u{202f}', '\'']);
+    let first = groups.next().unwrap_or_default();
+    let rest: Vec<&str> = groups.collect();
+    if (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3) {
+        first.to_owned() + &rest.concat()
+    } else {
+        text.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -380,7 +424,8 @@ mod tests {
     #[test]
     fn fields_say_what_is_wrong() {
         assert_eq!(Users::parse(" 20,000 ").map(Users::count), Ok(20_000));
-        for bad in ["", "-1", "many", "1e3", "99999999999999999999", "+5"] {
+        assert_eq!(Users::parse("1.234.567").map(Users::count), Ok(1_234_567));
+        for bad in ["", "-1", "many", "1e3", "99999999999999999999", "+5", "1.5", "1,00", ",100", "1 0"] {
             assert!(Users::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(Country::parse("es").map(|c| c.0), Ok("ES".into()));

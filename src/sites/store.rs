@@ -114,12 +114,60 @@ pub(super) fn of_account_at(conn: &mut Conn, account: AccountId, url_key: &str) 
     Ok(same.select(sites::id).first(conn).optional()?)
 }
 
-/// The active or suspended site at an address, other than `but`.
+/// Who has an address by proof, other than `but`: the active site, else one that was suspended after it was proved, else
+/// one that has left while it was suspended.
 pub(super) fn holder(conn: &mut Conn, url_key: &str, but: SiteId) -> Result<Option<Site>, Fault> {
-    let held = sites::table
-        .filter(sites::url_key.eq(url_key).and(sites::id.ne(but)))
-        .filter(sites::state.eq_any([SiteState::Active, SiteState::Suspended]));
-    Ok(held.order(sites::id).select(Site::as_select()).first(conn).optional()?)
+    let at = sites::table.filter(sites::url_key.eq(url_key).and(sites::id.ne(but)).and(sites::proof.is_not_null()));
+    let suspended = sites::state.eq(SiteState::Suspended);
+    let left = sites::state.eq(SiteState::Unregistered).and(sites::state_reason.is_not_null());
+    let found: Vec<Site> =
+        at.filter(sites::state.eq(SiteState::Active).or(suspended).or(left)).order(sites::id).select(Site::as_select()).load(conn)?;
+    let rank = |site: &Site| match site.state {
+        SiteState::Active => 0,
+        SiteState::Suspended => 1,
+        _ => 2,
+    };
+    Ok(found.into_iter().min_by_key(rank))
+}
+
+/// The claims to an address that nobody holds yet, other than `but`.
+pub(super) fn claims(conn: &mut Conn, url_key: &str, but: SiteId) -> Result<Vec<Site>, Fault> {
+    let at = sites::table.filter(sites::url_key.eq(url_key).and(sites::id.ne(but)));
+    Ok(at.filter(sites::state.eq(SiteState::Claimed).and(sites::held_since.is_null())).select(Site::as_select()).load(conn)?)
+}
+
+/// The sites that are held beside another registration of their address.
+pub(super) fn held_at(conn: &mut Conn, url_key: &str) -> Result<Vec<Site>, Fault> {
+    let held = sites::table.filter(sites::url_key.eq(url_key).and(sites::held_since.is_not_null()));
+    Ok(held
+        .filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]))
+        .order(sites::id)
+        .select(Site::as_select())
+        .load(conn)?)
+}
+
+/// Who else has registered the address of a held site: for staff, who decide between them.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn rivals(conn: &mut Conn, site: &Site) -> Result<Vec<Site>, Fault> {
+    let others = sites::table.filter(sites::url_key.eq(&site.url_key).and(sites::id.ne(site.id)));
+    let live = [SiteState::Unverified, SiteState::Claimed, SiteState::Active, SiteState::Suspended];
+    let left = sites::state.eq(SiteState::Unregistered).and(sites::state_reason.is_not_null());
+    Ok(others.filter(sites::state.eq_any(live).or(left)).order(sites::id).limit(20).select(Site::as_select()).load(conn)?)
+}
+
+/// What an account has registered before its mail address was confirmed.
+pub(super) fn registered_by(conn: &mut Conn, account: AccountId) -> Result<Vec<Site>, Fault> {
+    let registered = sites::table.filter(sites::account_id.eq(account).and(sites::state.eq(SiteState::Registered)));
+    Ok(registered.order(sites::id).select(Site::as_select()).load(conn)?)
+}
+
+/// Deletes what an account has registered before its mail address was confirmed. `true`: it owns no other site.
+pub(super) fn delete_registered(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
+    diesel::delete(sites::table.filter(sites::account_id.eq(account).and(sites::state.eq(SiteState::Registered)))).execute(conn)?;
+    let left: i64 = sites::table.filter(sites::account_id.eq(account)).count().get_result(conn)?;
+    Ok(left == 0)
 }
 
 /// How many sites are active.
@@ -153,9 +201,14 @@ pub struct Filter {
 /// When the database does not answer.
 pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Site>, Fault> {
     let mut query = sites::table.select(Site::as_select()).order(sites::id.desc()).limit(most).into_boxed();
-    for word in filter.words.split_whitespace().take(8) {
-        let pattern = format!("%{}%", word.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        query = query.filter(lower(sites::name).like(pattern.clone()).escape('\\').or(sites::url.like(pattern).escape('\\')));
+    // No stored text has control characters, and PostgreSQL takes no NUL.
+    let words: String = filter.words.chars().filter(|c| !c.is_control()).collect();
+    for word in words.split_whitespace().take(8) {
+        // As it was typed, too: SQLite's lower() knows no letters but ASCII ones.
+        let pattern = |word: &str| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let (typed, small) = (pattern(word), pattern(&word.to_lowercase()));
+        let in_name = sites::name.like(typed).escape('\\').or(lower(sites::name).like(small.clone()).escape('\\'));
+        query = query.filter(in_name.or(lower(sites::url).like(small).escape('\\')));
     }
     if let Some(state) = filter.state {
         query = query.filter(sites::state.eq(state));
@@ -176,6 +229,7 @@ diesel::define_sql_function! {
 /// # Errors
 /// When the database does not answer.
 pub fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Site>, Fault> {
-    let held = sites::table.filter(sites::held_since.is_not_null()).filter(sites::state.eq(SiteState::Unverified));
+    let held = sites::table.filter(sites::held_since.is_not_null());
+    let held = held.filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]));
     Ok(held.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
 }

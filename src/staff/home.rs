@@ -25,7 +25,7 @@ struct Home {
 /// `GET /staff`: what needs attention.
 pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
     let now = hub.clock.now();
-    hub.counts.flush(&hub.db, &hub.clock).await?;
+    hub.fresh_counts().await;
     let read = hub.db.read(move |conn| {
         let pending = sites::pending(conn, 50)?;
         let rows = super::sites::with_owners(conn, pending)?;

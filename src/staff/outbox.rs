@@ -9,7 +9,7 @@ use crate::ids::LetterId;
 use crate::mail::{self, LetterState, Posted};
 use crate::my::sites::Cursor;
 use crate::visit::Staff;
-use crate::web::{self, Badge, Page, When};
+use crate::web::{self, Badge, Page, Redirect, When};
 
 /// How many letters a page lists.
 const PAGE: usize = 50;
@@ -71,7 +71,12 @@ struct LetterPage {
     letter: LetterRow,
     text: String,
     links: Vec<String>,
+    can_send: bool,
+    why_not: Option<&'static str>,
 }
+
+const LINK_LOST: &str =
+    "The link in this letter works no more, so it can't be sent again. Its receiver gets a new one by \"Forgot your password?\".";
 
 /// `GET /staff/outbox/{letter}`. The secrets of links are shown in the local profile without SMTP only, where this page
 /// is the mailbox; else they are their receiver's.
@@ -80,6 +85,33 @@ pub async fn show(hub: Data<Hub>, staff: Staff, letter: Path<LetterId>) -> Resul
     let letter = hub.db.read(move |conn| mail::find(conn, id)).await?.ok_or(Error::NotFound)?;
     let text = if hub.shows_letters() { letter.full_text() } else { letter.masked_text() };
     let links = text.split_whitespace().filter(|word| word.starts_with("http://") || word.starts_with("https://")).map(str::to_owned);
-    let page = LetterPage { page: staff.visit.page(&hub), letter: LetterRow::new(&letter), links: links.collect(), text };
+    let unsent = letter.state() != LetterState::Sent;
+    let page = LetterPage {
+        page: staff.visit.page(&hub),
+        letter: LetterRow::new(&letter),
+        links: links.collect(),
+        text,
+        can_send: unsent && !letter.has_lost_its_link(),
+        why_not: (unsent && letter.has_lost_its_link()).then_some(LINK_LOST),
+    };
     web::html(StatusCode::OK, &page)
+}
+
+/// `POST /staff/outbox/{letter}/again`: the next turn of the outbox sends it.
+pub async fn again(hub: Data<Hub>, _: Staff, letter: Path<LetterId>) -> Result<Redirect, Error> {
+    let (id, now) = (letter.into_inner(), hub.clock.now());
+    let made_due = hub.db.write(move |tx| {
+        let letter = mail::find(tx.conn(), id)?.ok_or(Error::NotFound)?;
+        if letter.state() != LetterState::Sent && letter.has_lost_its_link() {
+            return Err(Error::Conflict(LINK_LOST.into()));
+        }
+        if mail::again(tx.conn(), id, now)? { Ok(()) } else { Err(Error::Conflict("This letter is sent already.".into())) }
+    });
+    made_due.await?;
+    let back = Redirect::to(format!("/staff/outbox/{id}"));
+    Ok(if hub.sends_mail {
+        back.flash("ok", "The letter is sent within a few seconds.")
+    } else {
+        back.flash("warn", "The letter waits: no SMTP server is set (mail.smtp_url).")
+    })
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::outbox::LetterRow;
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, Role};
 use crate::audit::{self, Reason};
 use crate::db::{Conn, Fault};
 use crate::devices;
@@ -121,9 +121,57 @@ struct AuditRow {
     reason: String,
 }
 
-struct ReasonForm {
+/// A decision that staff may take, with its own field for the reason.
+struct Decision {
+    /// The last part of the address that it is sent to.
+    act: &'static str,
+    /// Of its field.
+    id: String,
+    label: &'static str,
+    hint: &'static str,
+    button: &'static str,
+    danger: bool,
     reason: Field,
-    errors: Vec<(String, String)>,
+}
+
+/// A decision that was sent without a reason that can be taken.
+struct Refused<'a> {
+    act: &'static str,
+    fields: &'a Fields,
+    errors: FieldErrors,
+}
+
+impl Decision {
+    fn new(act: &'static str, label: &'static str, hint: &'static str, button: &'static str, refused: Option<&Refused>) -> Self {
+        let of_this = refused.filter(|refused| refused.act == act);
+        let reason = of_this.map_or_else(Field::default, |refused| refused.fields.field("reason", &refused.errors));
+        Self { act, id: format!("reason-{act}"), label, hint, button, danger: act == "suspend", reason }
+    }
+
+    /// What may be decided about a site in its state.
+    fn about(site: &Site, refused: Option<&Refused>) -> Vec<Self> {
+        let read = "The site's contact reads this.";
+        let mut found = Vec::new();
+        if matches!(site.state, SiteState::Unverified | SiteState::Claimed) {
+            let hint = if site.held_since.is_some() { "The other registration of this address is put on hold." } else { "" };
+            found.push(Self::new("verify", "Approve: why do you vouch for this site?", hint, "Approve the site", refused));
+        }
+        if matches!(site.state, SiteState::Active | SiteState::Claimed | SiteState::Unverified) {
+            found.push(Self::new("suspend", "Suspend: why?", read, "Suspend the site", refused));
+        }
+        if site.state == SiteState::Suspended {
+            found.push(Self::new("lift", "Lift the suspension: why?", read, "Lift the suspension", refused));
+        }
+        found
+    }
+}
+
+/// Another registration of the same address.
+struct RivalRow {
+    id: String,
+    name: String,
+    owner: String,
+    state: Badge,
 }
 
 #[derive(Template)]
@@ -138,30 +186,28 @@ struct SitePage {
     recent: Vec<Recent>,
     letters: Vec<LetterRow>,
     audit: Vec<AuditRow>,
-    can_suspend: bool,
-    can_lift: bool,
-    can_verify: bool,
-    form: ReasonForm,
+    rivals: Vec<RivalRow>,
+    may_decide: bool,
+    decisions: Vec<Decision>,
+    errors: Vec<(String, String)>,
 }
 
-async fn page(
-    hub: &Hub,
-    staff: &Staff,
-    id: SiteId,
-    fields: &Fields,
-    errors: &FieldErrors,
-    status: StatusCode,
-) -> Result<HttpResponse, Error> {
+async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>>, status: StatusCode) -> Result<HttpResponse, Error> {
     let now = hub.clock.now();
-    hub.counts.flush(&hub.db, &hub.clock).await?;
+    hub.fresh_counts().await;
     let read = hub.db.read(move |conn| {
         let site = sites::find(conn, id)?.ok_or(Error::NotFound)?;
         let owner = site.account_id.map(|account| accounts::find(conn, account)).transpose()?.flatten();
         let audit = audit_rows(conn, id)?;
         let pushes = views::pushes(conn, id, now, 20)?;
-        Ok::<_, Error>((site, owner, views::keys_of(conn, id)?, devices::count(conn, id)?, pushes, mail::about_site(conn, id, 20)?, audit))
+        let rivals = sites::rivals(conn, &site)?;
+        let rivals = with_owners(conn, rivals)?;
+        let (keys, devices, letters) = (views::keys_of(conn, id)?, devices::count(conn, id)?, mail::about_site(conn, id, 20)?);
+        Ok::<_, Error>((site, owner, keys, devices, pushes, letters, audit, rivals))
     });
-    let (site, owner, keys, devices, (recent, chart, _), letters, audit) = read.await?;
+    let (site, owner, keys, devices, (recent, chart, _), letters, audit, rivals) = read.await?;
+    let may_decide = staff.account.role.is_some_and(|role| role.may(Role::Reviewer));
+    let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
         page: staff.visit.page(hub),
         details: details(&site, owner.as_ref()),
@@ -171,13 +217,20 @@ async fn page(
         recent,
         letters: letters.iter().map(LetterRow::new).collect(),
         audit,
-        can_suspend: matches!(site.state, SiteState::Active | SiteState::Claimed | SiteState::Unverified),
-        can_lift: site.state == SiteState::Suspended,
-        can_verify: matches!(site.state, SiteState::Unverified | SiteState::Claimed),
-        form: ReasonForm { reason: fields.field("reason", errors), errors: errors.listed() },
+        rivals: rivals.iter().map(|(site, owner)| RivalRow::new(site, owner.as_ref())).collect(),
+        may_decide,
+        decisions: if may_decide { Decision::about(&site, refused) } else { Vec::new() },
+        errors: refused.map(anchored).unwrap_or_default(),
         site: SiteHead::new(&site, hub.limits.max_site_users),
     };
     web::html(status, &page)
+}
+
+impl RivalRow {
+    fn new(site: &Site, owner: Option<&Account>) -> Self {
+        let owner = owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email));
+        Self { id: site.id.to_string(), name: site.name.clone(), owner, state: views::state_badge(site) }
+    }
 }
 
 fn audit_rows(conn: &mut Conn, id: SiteId) -> Result<Vec<AuditRow>, Fault> {
@@ -211,17 +264,17 @@ fn details(site: &Site, owner: Option<&Account>) -> Vec<(String, String)> {
 
 /// `GET /staff/sites/{site}`
 pub async fn show(hub: Data<Hub>, staff: Staff, site: Path<SiteId>) -> Result<HttpResponse, Error> {
-    page(&hub, &staff, site.into_inner(), &Fields::default(), &FieldErrors::default(), StatusCode::OK).await
+    page(&hub, &staff, site.into_inner(), None, StatusCode::OK).await
 }
 
 type Answer = Either<HttpResponse, Redirect>;
 
 /// Reads the reason that every decision needs; without one, the page again.
-async fn reason(hub: &Hub, staff: &Staff, id: SiteId, fields: &Fields) -> Result<Result<Reason, HttpResponse>, Error> {
+async fn reason(hub: &Hub, staff: &Staff, id: SiteId, act: &'static str, fields: &Fields) -> Result<Result<Reason, HttpResponse>, Error> {
     let mut errors = FieldErrors::default();
     match fields.read("reason", &mut errors, Reason::parse) {
         Some(reason) => Ok(Ok(reason)),
-        None => page(hub, staff, id, fields, &errors, StatusCode::UNPROCESSABLE_ENTITY).await.map(Err),
+        None => page(hub, staff, id, Some(&Refused { act, fields, errors }), StatusCode::UNPROCESSABLE_ENTITY).await.map(Err),
     }
 }
 
@@ -232,7 +285,7 @@ fn to(id: SiteId) -> Redirect {
 /// `POST /staff/sites/{site}/verify`: the team vouches for the site.
 pub async fn verify(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
     let id = site.into_inner();
-    let reason = match reason(&hub, &staff, id, &fields).await? {
+    let reason = match reason(&hub, &staff, id, "verify", &fields).await? {
         Ok(reason) => reason,
         Err(page) => return Ok(Either::Left(page)),
     };
@@ -240,14 +293,14 @@ pub async fn verify(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fie
     let proved = hub.db.write(move |tx| sites::prove(tx, &desk, now, by, id, ProofKind::Staff, Some(&reason))).await?;
     Ok(Either::Right(match proved {
         Proved::Active => to(id).flash("ok", "The site is active. Its contact is told by mail."),
-        Proved::Held => to(id).flash("warn", "Another site with this address is active or suspended. Suspending does not free an address: ask its owner to unregister it first."),
+        Proved::Held => to(id).flash("warn", "The site is held beside another registration of its address."),
     }))
 }
 
 /// `POST /staff/sites/{site}/suspend`
 pub async fn suspend(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
     let id = site.into_inner();
-    let reason = match reason(&hub, &staff, id, &fields).await? {
+    let reason = match reason(&hub, &staff, id, "suspend", &fields).await? {
         Ok(reason) => reason,
         Err(page) => return Ok(Either::Left(page)),
     };
@@ -259,7 +312,7 @@ pub async fn suspend(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fi
 /// `POST /staff/sites/{site}/lift`
 pub async fn lift(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
     let id = site.into_inner();
-    let reason = match reason(&hub, &staff, id, &fields).await? {
+    let reason = match reason(&hub, &staff, id, "lift", &fields).await? {
         Ok(reason) => reason,
         Err(page) => return Ok(Either::Left(page)),
     };

@@ -1,5 +1,6 @@
 //! Forms: what was typed, what is wrong with it, and the choices of a list.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use secrecy::SecretString;
@@ -25,12 +26,26 @@ pub struct Check {
 pub struct Opt {
     pub value: String,
     pub label: String,
+    /// The label's own language, if it is not the page's.
+    pub lang: String,
     pub selected: bool,
+}
+
+impl Opt {
+    /// Says that the label is in the language that the choice is for.
+    pub fn in_its_language(self) -> Self {
+        Self { lang: self.value.replace('_', "-"), ..self }
+    }
 }
 
 /// A list of choices with one selected.
 pub fn options<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>, selected: &str) -> Vec<Opt> {
-    let all = all.into_iter().map(|(value, label)| Opt { value: value.to_owned(), label: label.to_owned(), selected: value == selected });
+    let all = all.into_iter().map(|(value, label)| Opt {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        lang: String::new(),
+        selected: value == selected,
+    });
     all.collect()
 }
 
@@ -39,9 +54,11 @@ pub fn options<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>, selected: 
 pub struct Fields(HashMap<String, String>);
 
 impl Fields {
-    /// From a urlencoded body. Anything is readable as some form; names that nobody asks for are passed over.
+    /// From a urlencoded body. Anything is readable as some form; names that nobody asks for are passed over. A NUL,
+    /// which PostgreSQL can't keep, becomes the sign for what can't be read.
     pub fn parse(body: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(body).into_owned().collect())
+        let readable = |text: Cow<str>| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.into_owned() };
+        Self(url::form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), readable(value))).collect())
     }
 
     /// From names and values, for filling a form in.

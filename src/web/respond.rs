@@ -3,7 +3,7 @@
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Responder};
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::Flash;
 use crate::error::Error;
 
-const FLASH: &str = "belfry-flash";
+/// Whether the hub is reached by https; kept with each request of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tls(pub bool);
+
+fn tls_of(req: &HttpRequest) -> Tls {
+    req.extensions().get::<Tls>().copied().unwrap_or_default()
+}
+
+/// The cookie that carries a word to the next page.
+fn flash_cookie(tls: Tls, value: String) -> Cookie<'static> {
+    let name = if tls.0 { "__Host-belfry-flash" } else { "belfry-flash" };
+    Cookie::build(name, value).path("/").http_only(true).secure(tls.0).same_site(SameSite::Lax).max_age(Duration::minutes(5)).finish()
+}
 
 /// A page.
 ///
@@ -26,19 +38,19 @@ pub fn html(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Er
 #[derive(Debug)]
 pub struct Redirect {
     to: String,
+    flash: Option<String>,
     cookies: Vec<Cookie<'static>>,
 }
 
 impl Redirect {
     /// `to`: a path of the hub.
     pub fn to(to: impl Into<String>) -> Self {
-        Self { to: to.into(), cookies: Vec::new() }
+        Self { to: to.into(), flash: None, cookies: Vec::new() }
     }
 
     /// Says a word on the next page. `kind`: `ok`, `warn` or `error`.
     pub fn flash(self, kind: &str, text: &str) -> Self {
-        let value = URL_SAFE_NO_PAD.encode(format!("{kind}\n{text}"));
-        self.cookie(Cookie::build(FLASH, value).path("/").http_only(true).same_site(SameSite::Lax).max_age(Duration::minutes(5)).finish())
+        Self { flash: Some(URL_SAFE_NO_PAD.encode(format!("{kind}\n{text}"))), ..self }
     }
 
     /// Sets a cookie along the way.
@@ -51,9 +63,12 @@ impl Redirect {
 impl Responder for Redirect {
     type Body = actix_web::body::BoxBody;
 
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+    fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::SeeOther();
         response.insert_header((header::LOCATION, self.to));
+        if let Some(flash) = self.flash {
+            response.cookie(flash_cookie(tls_of(req), flash));
+        }
         for cookie in self.cookies {
             response.cookie(cookie);
         }
@@ -61,9 +76,9 @@ impl Responder for Redirect {
     }
 }
 
-/// The word that the page before left, and whether there is a cookie to clear.
-pub fn take_flash(req: &HttpRequest) -> Option<Flash> {
-    let cookie = req.cookie(FLASH)?;
+/// The word that the page before left, if it left one.
+pub fn take_flash(req: &HttpRequest, tls: Tls) -> Option<Flash> {
+    let cookie = req.cookie(flash_cookie(tls, String::new()).name())?;
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cookie.value()).ok()?).ok()?;
     let (kind, text) = text.split_once('\n')?;
     let kind = ["ok", "warn", "error"].into_iter().find(|known| *known == kind)?;
@@ -71,8 +86,8 @@ pub fn take_flash(req: &HttpRequest) -> Option<Flash> {
 }
 
 /// Clears the word once it was shown.
-pub fn clear_flash() -> Cookie<'static> {
-    let mut cookie = Cookie::build(FLASH, "").path("/").http_only(true).same_site(SameSite::Lax).finish();
+pub fn clear_flash(tls: Tls) -> Cookie<'static> {
+    let mut cookie = flash_cookie(tls, String::new());
     cookie.make_removal();
     cookie
 }

@@ -190,6 +190,30 @@ async fn one_device_is_not_flooded() {
     assert_eq!(site.push(TOKEN).await.said(), "202");
 }
 
+/// Who enrols a device again gets no second minute's pushes to it.
+#[actix_web::test]
+async fn enrolling_again_does_not_open_the_flood_gate() {
+    let hub = TestHub::with(&[("BELFRY_LIMITS__PUSH_PER_DEVICE_PER_MINUTE", "2")]).await;
+    let site = hub.active_site().await;
+    for _ in 0..2 {
+        assert_eq!(site.push(TOKEN).await.said(), "202");
+    }
+    assert_eq!(site.enrol(TOKEN).await.body, r#"{"status":"token exists"}"#);
+    assert_eq!(site.push(TOKEN).await.said(), "429 device_rate_limited");
+}
+
+/// The body is looked at in its turn: who has no good key hears of that, whatever the body.
+#[actix_web::test]
+async fn a_bad_body_does_not_come_before_a_bad_key() {
+    let hub = TestHub::start().await;
+    let large = "x".repeat(70_000);
+    for (path, method) in [("/api/v2/push", Method::POST), ("/api/v2/tokens", Method::POST), ("/tokens/some-token", Method::POST)] {
+        assert_eq!(hub.send(method.clone(), path, &[], large.clone()).await.said(), "400 app_name_required", "{path}");
+        let headers = [("X-AN-APP-NAME", APP), ("X-AN-APP-KEY", "none"), ("Content-Type", "multipart/form-data; boundary=b")];
+        assert_eq!(hub.send(method, path, &headers, "no form").await.said(), "400 malformed_key", "{path}");
+    }
+}
+
 #[actix_web::test]
 async fn what_is_too_large_is_refused() {
     let hub = TestHub::start().await;

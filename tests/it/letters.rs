@@ -1,14 +1,16 @@
 //! What people read in their mail.
 
 use belfry::mail::Letter;
-use belfry::mail::{AccountExists, Confirm, Lifted, PasswordChanged, PushOff, PushOn, Reset, Suspended, UrlContested, Verified};
+use belfry::mail::{
+    AccountExists, Confirm, Lifted, PasswordChanged, PushOff, PushOn, Reset, Suspended, UrlContested, UrlFree, UrlLost, Verified,
+};
 
 #[test]
 fn letters_read_well() {
     let s = |text: &str| text.to_owned();
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
-    let letters: [Box<dyn Letter>; 10] = [
+    let letters: [Box<dyn Letter>; 12] = [
         Box::new(Confirm {
             hub: hub(),
             name: name(),
@@ -37,6 +39,8 @@ fn letters_read_well() {
             link: link(),
         }),
         Box::new(UrlContested { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
+        Box::new(UrlLost { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
+        Box::new(UrlFree { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(PasswordChanged { hub: hub(), name: name(), link_reset: s("https://hub.example/password/forgot") }),
     ];
     for letter in letters {

@@ -5,6 +5,7 @@ mod gateway;
 mod house;
 mod keyed;
 mod letters;
+mod mail;
 mod my;
 mod nodes;
 mod public;

@@ -84,7 +84,7 @@ async fn a_site_that_leaves_takes_its_keys_along() {
     let page = owner.get(&format!("/my/sites/{}", site.id)).await;
     let url = page.body.split("href=\"https://moodle").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert_eq!(owner.post(&leave, &[("confirm", &format!("https://moodle{url}"))]).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(site.push("token-0123456789").await.said(), "403 site_unverified");
+    assert_eq!(site.push("token-0123456789").await.said(), "400 key_revoked");
     assert_eq!(owner.get(&format!("/my/sites/{}", site.id)).await.status, StatusCode::NOT_FOUND);
 }
 

@@ -1,9 +1,10 @@
 //! Several nodes, restarts, and bursts on one database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belfry::audit::{self, Actor};
-use belfry::keys::{self, KeyKind};
+use belfry::keys::{self, KeyKind, KeyRefusal, Table};
 use belfry::sites;
 
 use crate::support::{TestHub, postgres};
@@ -29,13 +30,40 @@ async fn a_revocation_reaches_the_other_node_within_a_second() {
     }
 }
 
+/// A node that was away for longer than the change log is kept: what it reads then is not mixed with what it knew.
+#[actix_web::test]
+async fn a_table_that_is_loaded_again_forgets_what_is_no_longer_true() {
+    let hub = TestHub::start().await;
+    let (kept, suspended) = (hub.active_site().await, hub.site("second@school.example", true).await);
+    let (revoked, old_key) = hub.key(kept.id, KeyKind::Site).await;
+    // A table that nobody tells of changes.
+    let table = Arc::new(Table::new(hub.hub.ring.clone(), *hub.hub.hall.table.grants()));
+    let load = || {
+        let (table, now) = (table.clone(), hub.clock.now());
+        hub.hub.db.read(move |conn| table.load(conn, now))
+    };
+    load().await.unwrap();
+    hub.suspend(suspended.id).await;
+    let (now, site) = (hub.clock.now(), kept.id);
+    hub.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, revoked)).await.unwrap();
+    assert!(table.grant(&old_key, now).is_ok() && table.site(suspended.id).unwrap().state().push_off.is_none());
+    load().await.unwrap();
+    assert_eq!(table.grant(&old_key, now).err(), Some(KeyRefusal::Revoked));
+    assert_eq!(table.site(suspended.id).unwrap().state().push_off, Some(sites::PushOff::Suspended));
+    // A month later nobody remembers the revoked key.
+    hub.clock.advance(Duration::from_secs(31 * 86_400));
+    load().await.unwrap();
+    assert_eq!(table.grant(&old_key, now).err(), Some(KeyRefusal::Unknown));
+    assert!(table.grant(&kept.key, now).is_ok());
+}
+
 /// What a node starts with is what the database says, not what another has in memory.
 #[actix_web::test]
 async fn a_new_node_knows_keys_quotas_and_devices() {
     let one = TestHub::start().await;
     let site = one.active_site().await;
     assert_eq!(site.push("token-0123456789").await.said(), "202");
-    one.hub.counts.flush(&one.hub.db, &one.hub.clock).await.unwrap();
+    one.hub.counts.flush(&one.hub.db).await.unwrap();
     let two = one.second().await;
     let elsewhere = crate::support::TestSite { hub: &two, account: site.account, id: site.id, key: site.key.clone() };
     assert_eq!(elsewhere.enrol("token-0123456789").await.body, r#"{"status":"token exists"}"#);
