@@ -246,7 +246,10 @@ fn jobs(hub: &Data<Hub>) -> Jobs {
 }
 
 /// Forgets what nobody needs any more.
-fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     accounts::trim(tx.conn(), now)?;
     ChangeLog::trim(tx.conn(), now)?;
     mail::trim(tx.conn(), now)?;

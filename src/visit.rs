@@ -20,7 +20,7 @@ use crate::audit::Actor;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::secret::{self, Purpose};
-use crate::web::{ErrorPage, Fields, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
+use crate::web::{self, ErrorPage, Fields, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
 
 /// The largest form that a page takes, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
@@ -196,7 +196,7 @@ pub async fn pages(req: ServiceRequest, next: Next<impl MessageBody + 'static>) 
     let started = Instant::now();
     let hub = hub_of(&req)?;
     let tls = hub.public_url.is_https();
-    let request_id = request_id();
+    let request_id = web::request_id();
     let (method, path) = (req.method().clone(), req.path().to_owned());
     let (visit, cookie) = match arrive(&hub, &req, request_id.clone()).await {
         Ok(arrived) => arrived,
@@ -234,7 +234,7 @@ fn sets(res: &ServiceResponse, name: &str) -> bool {
 fn finish(mut res: ServiceResponse, tls: bool, request_id: &str, method: &Method, path: &str, started: Instant) -> ServiceResponse {
     security_headers(res.headers_mut(), tls);
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        res.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+        res.headers_mut().insert(web::REQUEST_ID, value);
     }
     let (status, duration_ms) = (res.status().as_u16(), started.elapsed().as_millis());
     tracing::info!(%method, path = shown_path(path), status, duration_ms, request_id, "page");
@@ -244,10 +244,6 @@ fn finish(mut res: ServiceResponse, tls: bool, request_id: &str, method: &Method
 /// A path for the log: the secrets of links come in the query, which is never logged.
 fn shown_path(path: &str) -> &str {
     path.get(..200).unwrap_or(path)
-}
-
-fn request_id() -> String {
-    u64::from_le_bytes(secret::random::<8>()).to_string()
 }
 
 type Arrived = (Visit, Option<Result<Cookie<'static>, Error>>);

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::types::text_enum;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, AuditId, SiteId};
-pub use store::{Entry, about_site, verify};
+pub use store::{Entry, Verified, about_site, verify};
 
 /// Who acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

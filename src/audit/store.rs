@@ -79,22 +79,32 @@ pub fn about_site(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<Entry>
     Ok(audit::table.filter(audit::site_id.eq(site)).order(audit::seq.desc()).limit(most).load(conn)?)
 }
 
-/// Walks the whole log and gives how many entries it has.
+/// A log that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub entries: u64,
+    /// The hash of its last entry, in hexadecimal: kept elsewhere, it shows later that nothing before it was rewritten.
+    pub last: String,
+}
+
+/// Walks the whole log.
 ///
 /// # Errors
 /// [`Fault::Unreadable`] names the first entry that does not follow from the one before it.
-pub fn verify(conn: &mut Conn) -> Result<u64, Fault> {
-    let (mut before, mut last, mut count) = (Vec::new(), i64::MIN, 0);
+pub fn verify(conn: &mut Conn) -> Result<Verified, Fault> {
+    let (mut before, mut last, mut entries) = (Vec::new(), i64::MIN, 0);
     loop {
         let page: Vec<Entry> = audit::table.filter(audit::seq.gt(last)).order(audit::seq).limit(1_000).load(conn)?;
-        let Some(end) = page.last() else { return Ok(count) };
+        let Some(end) = page.last() else {
+            return Ok(Verified { entries, last: before.iter().map(|byte: &u8| format!("{byte:02x}")).collect() });
+        };
         last = end.seq;
         for entry in page {
             let (seq, hash) = (entry.seq, entry.hash.clone());
             if chain(&before, &NewEntry::from(entry)) != hash.as_slice() {
                 return Err(Fault::Unreadable(format!("audit entry {seq} was changed, or one before it was removed")));
             }
-            (before, count) = (hash, count + 1);
+            (before, entries) = (hash, entries + 1);
         }
     }
 }

@@ -98,8 +98,8 @@ pub async fn revoke_key(settings: &Settings, site: &str, key: &str) -> anyhow::R
 pub fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
     match db.read_here(audit::verify) {
-        Ok(entries) => {
-            say(format!("{entries} entries, each following from the one before."));
+        Ok(audit::Verified { entries, last }) => {
+            say(format!("{entries} entries, each following from the one before. The last one's hash is {last}"));
             Ok(ExitCode::SUCCESS)
         }
         Err(fault) => {

@@ -6,7 +6,7 @@ use std::fmt;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::error::whole_seconds;
 use crate::hub::Hub;
 use crate::push::{Refusal, RefusalKind};
+use crate::web;
 
 /// As AirNotifier labels every answer of its API.
 pub(super) const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/json; charset=utf-8");
@@ -69,14 +70,18 @@ fn limit_headers(response: &mut HttpResponseBuilder, refusal: &Refusal) {
     }
 }
 
-/// Wraps the scopes of the keyed API: what has no body of its own gets one.
+/// Wraps the scopes of the keyed API: what has no body of its own gets one, and what is the hub's own fault a number.
 pub async fn face(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
-    let res = next.call(req).await?.map_into_boxed_body();
+    let res = dressed(next.call(req).await?.map_into_boxed_body());
+    Ok(if res.status().is_server_error() { numbered(res) } else { res })
+}
+
+fn dressed(res: ServiceResponse) -> ServiceResponse {
     let status = res.status();
     if res.response().error().is_none() && status != StatusCode::METHOD_NOT_ALLOWED {
-        return Ok(res);
+        return res;
     }
-    let Some(hub) = res.request().app_data::<Data<Hub>>().cloned() else { return Ok(res) };
+    let Some(hub) = res.request().app_data::<Data<Hub>>().cloned() else { return res };
     if let Some(error) = res.response().error().filter(|_| status.is_server_error()) {
         tracing::error!(error = %Chain(error), "the keyed API broke");
     }
@@ -94,7 +99,18 @@ pub async fn face(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -
         400..=499 => HttpResponse::build(status).insert_header(JSON).json(body("Invalid request", "invalid_request")),
         _ => HttpResponse::build(status).insert_header(JSON).json(body("Internal error", "internal")),
     };
-    Ok(res.into_response(response))
+    res.into_response(response)
+}
+
+/// A request that the hub failed is found in the log by its number. Its path may hold a device token: the route is named.
+fn numbered(mut res: ServiceResponse) -> ServiceResponse {
+    let id = web::request_id();
+    let (route, status) = (res.request().match_pattern().unwrap_or_default(), res.status().as_u16());
+    tracing::warn!(request_id = id, route, status, "a keyed request was not served");
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        res.headers_mut().insert(web::REQUEST_ID, value);
+    }
+    res
 }
 
 #[derive(Serialize)]

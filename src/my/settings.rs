@@ -126,7 +126,7 @@ pub async fn save(
     }))
 }
 
-/// `POST /my/sites/{site}/unregister`: with the site's address typed as a confirmation.
+/// `POST /my/sites/{site}/unregister`. The page's form has the site's address typed as a confirmation.
 pub async fn unregister(
     hub: Data<Hub>,
     owner: Owner,
@@ -135,7 +135,7 @@ pub async fn unregister(
 ) -> Result<Either<HttpResponse, Redirect>, Error> {
     let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
     let site = hub.db.read(move |conn| owned(conn, account, id)).await?;
-    if fields.text("confirm").trim().trim_end_matches('/') != site.url {
+    if fields.given("confirm").is_some_and(|typed| typed.trim().trim_end_matches('/') != site.url) {
         let mut errors = FieldErrors::default();
         errors.add("confirm", format!("Type {} to confirm.", site.url));
         let mut filled = filled(&site);

@@ -76,6 +76,11 @@ impl Fields {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    /// What came for a field; `None` where the form did not have it at all.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// What was typed and must not be shown again.
     pub fn secret(&self, name: &str) -> SecretString {
         self.text(name).into()

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Flash;
 use crate::error::Error;
+use crate::secret;
 
 /// Whether the hub is reached by https; kept with each request of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,14 @@ fn tls_of(req: &HttpRequest) -> Tls {
 fn flash_cookie(tls: Tls, value: String) -> Cookie<'static> {
     let name = if tls.0 { "__Host-belfry-flash" } else { "belfry-flash" };
     Cookie::build(name, value).path("/").http_only(true).secure(tls.0).same_site(SameSite::Lax).max_age(Duration::minutes(5)).finish()
+}
+
+/// By this an answer is found in the log.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A new number for a request.
+pub fn request_id() -> String {
+    u64::from_le_bytes(secret::random::<8>()).to_string()
 }
 
 /// A page.

@@ -129,19 +129,66 @@ async fn a_gateway_that_hangs_or_is_dead_is_answered_in_time() {
     assert!(refused.headers.contains_key("retry-after") && started.elapsed() < Duration::from_millis(1_500));
 }
 
-/// One process of a backend gets no more than it may at once.
+/// One process of a backend gets no more than it may at once, even when those who asked have given up.
 #[actix_web::test]
 async fn what_is_in_flight_is_bounded() {
     let (standin, url) = start((202, "")).await;
     *standin.hang.lock().unwrap() = true;
     let hub = hub(&url).await;
     let site = hub.active_site().await;
-    let pushes = (0..15).map(|n| {
-        let site = &site;
-        async move { site.push(&format!("fcm-token-0123456789-{n}")).await.said() }
-    });
-    // The gateway hangs: until the first push gives up, ten and no more have been sent.
-    let given_up = tokio::time::timeout(Duration::from_secs(1), futures_util::future::join_all(pushes)).await;
-    assert!(given_up.is_err());
-    assert_eq!(standin.seen.lock().unwrap().len(), 10);
+    for round in 0..2 {
+        let pushes = (0..15).map(|n| {
+            let site = &site;
+            async move { site.push(&format!("fcm-token-0123456789-{round}-{n}")).await.said() }
+        });
+        let said = futures_util::future::join_all(pushes).await;
+        let slow = said.iter().filter(|said| *said == "503 gateway_timeout").count();
+        let busy = said.iter().filter(|said| *said == "503 busy").count();
+        // What AirNotifier was sent it goes on with, for up to twenty seconds.
+        assert_eq!((slow, busy), if round == 0 { (10, 5) } else { (0, 15) }, "{said:?}");
+        assert_eq!(standin.seen.lock().unwrap().len(), 10);
+    }
+}
+
+/// A process that is down costs no push while another one is up.
+#[actix_web::test]
+async fn another_backend_is_asked_when_one_cannot_be_reached() {
+    let (standin, url) = start((202, "")).await;
+    let hub = hub(&format!("http://127.0.0.1:9, {url}, http://127.0.0.1:11")).await;
+    let site = hub.active_site().await;
+    for n in 0..6 {
+        assert_eq!(site.push(&format!("fcm-token-0123456789-{n}")).await.said(), "202");
+    }
+    assert_eq!(standin.seen.lock().unwrap().len(), 6);
+}
+
+/// A Firebase project that is the wrong one says of every token that it is gone: few are believed before one was accepted.
+#[actix_web::test]
+async fn an_app_that_nothing_was_accepted_for_loses_few_devices() {
+    let (standin, url) = start((404, FCM)).await;
+    let hub = hub(&url).await;
+    let site = hub.active_site().await;
+    let mut gone = 0;
+    for n in 0..10 {
+        match site.push(&format!("fcm-token-0123456789-{n}")).await.said().as_str() {
+            "404 unregistered_token" => gone += 1,
+            other => assert_eq!(other, "503 gateway_unavailable"),
+        }
+    }
+    assert_eq!(gone, 3);
+    *standin.answer.lock().unwrap() = (202, "");
+    assert_eq!(site.push("fcm-token-0123456789-9").await.said(), "202", "it was not marked");
+}
+
+/// A token of APNs itself goes to APNs (`wire/airnotifier-server.md` 4.1 and 10).
+#[actix_web::test]
+async fn a_token_of_apns_goes_out_as_one() {
+    let (standin, url) = start((202, "")).await;
+    let hub = hub(&url).await;
+    let site = hub.active_site().await;
+    let token = "0123456789abcdef".repeat(4);
+    let body = crate::support::moodle_push(&token).replace("Android-fcm", "iOS");
+    assert_eq!(site.call(actix_web::http::Method::POST, "/api/v2/push", body).await.said(), "202");
+    let seen = standin.seen.lock().unwrap();
+    insta::assert_json_snapshot!(seen[0].1);
 }

@@ -202,6 +202,71 @@ async fn enrolling_again_does_not_open_the_flood_gate() {
     assert_eq!(site.push(TOKEN).await.said(), "429 device_rate_limited");
 }
 
+/// Moodle puts a token into the path as it is (`wire/moodle-client.md` 4).
+#[actix_web::test]
+async fn a_token_may_have_a_slash_in_it() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    assert_eq!(site.enrol("tok/with:odd_chars-1").await.body, r#"{"status":"ok"}"#);
+    assert_eq!(site.enrol("tok/with:odd_chars-1/").await.body, r#"{"status":"token exists"}"#);
+    assert_eq!(site.push("tok/with:odd_chars-1").await.said(), "202");
+    let deleted = site.call(Method::DELETE, "/api/v2/tokens/tok/with:odd_chars-1", "").await;
+    assert_eq!(deleted.body, r#"{"status":"deleted"}"#);
+}
+
+/// What is no form is not picked apart as one, and a list is no object (`wire/airnotifier-server.md` 5 and 11).
+#[actix_web::test]
+async fn nothing_is_read_out_of_a_body_of_another_kind() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let headers = [("X-AN-APP-NAME", APP), ("X-AN-APP-KEY", site.key.as_str()), ("Content-Type", "application/json")];
+    let answer = hub.send(Method::POST, "/tokens/json-token-0123456789", &headers, r#"{"a":"&device=pig/eon&"}"#).await;
+    assert_eq!(answer.body, r#"{"status":"ok"}"#);
+    for body in [r#"["list-token-0123456789"]"#, "\"text\"", "7", "null", ""] {
+        assert_eq!(site.call(Method::POST, "/api/v2/tokens", body).await.said(), "400 invalid_body", "{body}");
+    }
+    let junk = b"--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n\xff\xfe\r\n--b--\r\n";
+    let multipart = [headers[0], headers[1], ("Content-Type", "multipart/form-data; boundary=b")];
+    assert_eq!(hub.send(Method::POST, "/tokens/other-token-0123456789", &multipart, *junk).await.body, r#"{"status":"ok"}"#);
+}
+
+/// `wire/airnotifier-server.md` 5: long ones of an old app are FCM's, in the path; in JSON a token of APNs is exact.
+#[actix_web::test]
+async fn an_ios_token_has_64_digits_or_is_fcms() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let hex = "0123456789abcdef".repeat(4);
+    assert_eq!(site.call(Method::POST, &format!("/tokens/{hex}?device=iOS"), "").await.body, r#"{"status":"ok"}"#);
+    assert_eq!(site.call(Method::POST, &format!("/tokens/{hex}:long?device=iOS"), "").await.body, r#"{"status":"ok"}"#);
+    for token in [&hex[1..], &format!("{}z", &hex[1..])] {
+        assert_eq!(site.call(Method::POST, &format!("/tokens/{token}?device=ios"), "").await.said(), "400 invalid_token");
+    }
+    let long = format!(r#"{{"device":"ios","token":"{hex}00"}}"#);
+    assert_eq!(site.call(Method::POST, "/api/v2/tokens", long).await.said(), "400 invalid_token");
+}
+
+/// A key that is on every phone can't use up what the site enrols with, nor can deletes go on without end.
+#[actix_web::test]
+async fn each_way_of_enrolling_has_its_own_rate() {
+    let hub = TestHub::with(&[("BELFRY_LIMITS__ENROL_PER_SECOND", "1"), ("BELFRY_LIMITS__ENROL_BURST", "2")]).await;
+    let site = hub.active_site().await;
+    let (_, devices) = hub.key(site.id, KeyKind::Devices).await;
+    let by_itself = |n: u8| {
+        let (site, devices) = (&site, &devices);
+        async move { site.call_with(devices, Method::POST, &format!("/tokens/own-token-0123456789-{n}"), "").await.said() }
+    };
+    assert_eq!([by_itself(1).await, by_itself(2).await, by_itself(3).await], ["200", "200", "429 rate_limited"]);
+    for (n, wanted) in [(1, "200"), (2, "200"), (3, "429 rate_limited")] {
+        assert_eq!(site.enrol(&format!("site-token-0123456789-{n}")).await.said(), wanted);
+    }
+    for (n, wanted) in [(1, "202"), (2, "202"), (3, "429 rate_limited")] {
+        assert_eq!(site.push(&format!("push-token-0123456789-{n}")).await.said(), wanted);
+    }
+    assert_eq!(site.call(Method::DELETE, "/tokens/nobodys-token", "").await.said(), "429 rate_limited");
+    hub.clock.advance(Duration::from_secs(1));
+    assert_eq!(site.call(Method::DELETE, "/tokens/nobodys-token", "").await.status.as_u16(), 404);
+}
+
 /// The body is looked at in its turn: who has no good key hears of that, whatever the body.
 #[actix_web::test]
 async fn a_bad_body_does_not_come_before_a_bad_key() {

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
+use belfry::accounts::{self, Role};
+use belfry::audit::Actor;
+use belfry::mail::EmailAddress;
+use belfry::{app, sites};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use secrecy::ExposeSecret;
 
 use crate::support::{PASSWORD, TestHub};
 
@@ -237,4 +242,210 @@ async fn no_form_breaks_it() {
     }
     let answer = hub.send(Method::POST, "/register", &[("Content-Type", "application/x-www-form-urlencoded")], "x".repeat(100_000)).await;
     assert_eq!(answer.status.as_u16(), 413);
+}
+
+/// Whoever was invited to the team and has not come yet can't be pre-empted by a sign-up with their address.
+#[actix_web::test]
+async fn a_strangers_sign_up_does_not_lead_into_the_team() {
+    let hub = TestHub::start().await;
+    let (ring, now) = (hub.hub.ring.clone(), hub.clock.now());
+    let email = EmailAddress::parse("ada@school.example").unwrap();
+    let invited = hub.hub.db.write(move |tx| accounts::invite_staff(tx, &ring, now, Actor::Operator, &email, Role::Admin)).await;
+    let welcome = invited.unwrap().1;
+    let mut thief = hub.browser();
+    assert_eq!(thief.post("/register", &FORM).await.status, StatusCode::OK);
+    assert!(hub.letter("confirm").await.is_none() && hub.letter("account_exists").await.is_some());
+    let mut invited = hub.browser();
+    let fields = [("token", welcome.expose_secret()), ("password", "chosen by the invited")];
+    assert_eq!(invited.post("/password/reset", &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(invited.get("/staff").await.status, StatusCode::OK);
+    let login = thief.post("/login", &[("email", "ada@school.example"), ("password", PASSWORD)]).await;
+    assert_eq!(login.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// The other way round: who has signed up and not confirmed is invited, and the old link is dead.
+#[actix_web::test]
+async fn an_invitation_ends_the_links_that_were_under_way() {
+    let hub = TestHub::start().await;
+    hub.browser().post("/register", &FORM).await;
+    let link = hub.mailed_path("confirm").await;
+    let (ring, now) = (hub.hub.ring.clone(), hub.clock.now());
+    let email = EmailAddress::parse("ada@school.example").unwrap();
+    hub.hub.db.write(move |tx| accounts::invite_staff(tx, &ring, now, Actor::Operator, &email, Role::Reviewer)).await.unwrap();
+    assert_eq!(hub.browser().get(&link).await.status, StatusCode::GONE);
+}
+
+#[actix_web::test]
+async fn a_confirm_link_is_a_login_once_and_takes_nobodys_place() {
+    let hub = TestHub::start().await;
+    let mut browser = hub.browser();
+    browser.post("/register", &FORM).await;
+    let first = hub.mailed_path("confirm").await;
+    hub.clock.advance(Duration::from_millis(10));
+    browser.post("/register", &form_with("url", "https://second.school.example")).await;
+    let second = hub.mailed_path("confirm").await;
+    assert_ne!(first, second);
+    let mut other = hub.person("other@school.example", None).await;
+    let before = other.cookies["belfry"].clone();
+    assert_eq!(other.get(&first).await.headers["location"], "/my/sites");
+    assert_eq!(other.cookies["belfry"], before, "who is logged in stays who they are");
+    let mut stranger = hub.browser();
+    assert_eq!(stranger.get(&second).await.headers["location"], "/login");
+    assert!(!stranger.cookies.contains_key("belfry"));
+    // The address is confirmed, and so both of its sites go on.
+    let login = stranger.post("/login", &[("email", "ada@school.example"), ("password", PASSWORD)]).await;
+    assert_eq!(login.status, StatusCode::SEE_OTHER);
+    let sites = stranger.get("/my/sites").await.body;
+    assert_eq!(sites.matches("Prove that this site is yours").count(), 2);
+}
+
+/// Of two sign-ups with one address nobody knows whose password is meant: a link that is sent again sets none.
+#[actix_web::test]
+async fn a_link_that_is_sent_again_sets_no_strangers_password() {
+    let hub = TestHub::start().await;
+    let (mut owner, mut thief) = (hub.browser(), hub.browser());
+    owner.post("/register", &FORM).await;
+    hub.clock.advance(Duration::from_millis(10));
+    thief.post("/register", &form_with("password", "the thief's password")).await;
+    hub.clock.advance(Duration::from_millis(10));
+    let again = owner.post("/register/resend", &[("email", "ada@school.example")]).await;
+    assert!(again.body.contains("once more"));
+    assert_eq!(owner.get(&hub.mailed_path("confirm").await).await.status, StatusCode::SEE_OTHER);
+    let login = thief.post("/login", &[("email", "ada@school.example"), ("password", "the thief's password")]).await;
+    assert_eq!(login.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let unreadable = owner.post("/register/resend", &[("email", "ada")]).await;
+    assert!(unreadable.status == StatusCode::UNPROCESSABLE_ENTITY && unreadable.body.contains("id=\"email-error\""));
+}
+
+/// One mailbox is not flooded, from however many addresses the form is sent.
+#[actix_web::test]
+async fn a_mailbox_gets_so_many_letters_and_no_more() {
+    let limits = [("BELFRY_LIMITS__REGISTRATIONS_PER_HOUR", "3"), ("BELFRY_LIMITS__RESETS_PER_HOUR", "3")];
+    let hub = TestHub::with(&[limits[0], limits[1], ("BELFRY_SERVER__TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let mut browser = hub.browser();
+    let csrf = browser.csrf().await;
+    for (n, wanted) in [(1, 200), (2, 200), (3, 200), (4, 429)] {
+        let fields = [("csrf_token", csrf.as_str()), ("email", "ada@school.example")];
+        let address = format!("198.51.100.{n}");
+        let answer = browser.post_bare("/password/forgot", &fields, &[("X-Forwarded-For", &address)]).await;
+        assert_eq!(answer.status.as_u16(), wanted, "{n}");
+    }
+}
+
+/// What is kept when a limit refuses a form with fifteen fields.
+#[actix_web::test]
+async fn a_refused_registration_keeps_what_was_typed_and_says_when_to_come_back() {
+    let hub = TestHub::with(&[("BELFRY_LIMITS__REGISTRATIONS_PER_HOUR", "1")]).await;
+    let mut browser = hub.browser();
+    browser.post("/register", &FORM).await;
+    let refused = browser.post("/register", &form_with("name", "Typed with care")).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.body.contains("Typed with care") && refused.body.contains("Try again in"));
+    assert_eq!(refused.headers["ratelimit-policy"], r#""registrations";q=1;w=3600"#);
+    assert!(refused.headers.contains_key("ratelimit") && refused.headers.contains_key("retry-after"));
+}
+
+#[actix_web::test]
+async fn nobody_is_sent_where_a_form_went_or_loses_the_query_by_logging_in() {
+    let hub = TestHub::start().await;
+    let mut browser = hub.browser();
+    let site = "/my/sites/0198c0de-0000-7000-8000-000000000000";
+    assert_eq!(browser.get("/staff/sites?q=x").await.headers["location"], "/login?next=%2Fstaff%2Fsites%3Fq%3Dx");
+    for (path, next) in
+        [(format!("{site}/unregister"), site), ("/account/password".into(), "/account"), ("/staff/outbox/x/again".into(), "/staff")]
+    {
+        let answer = browser.post(&path, &[]).await;
+        assert_eq!(answer.headers["location"], format!("/login?next={}", next.replace('/', "%2F")));
+    }
+    // A logout in an old tab is no forgery.
+    assert_eq!(browser.post_bare("/logout", &[], &[]).await.status, StatusCode::SEE_OTHER);
+}
+
+/// A session that is in use is renewed, in the browser too, but not for ever.
+#[actix_web::test]
+async fn a_session_ends_after_thirty_days_however_much_it_is_used() {
+    let hub = TestHub::start().await;
+    let mut browser = hub.person("ada@school.example", None).await;
+    for _ in 0..5 {
+        hub.clock.advance(Duration::from_secs(5 * 86_400));
+        let page = browser.get("/my/sites").await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.cookies.iter().any(|cookie| cookie.name() == "belfry" && cookie.max_age().is_some()), "the cookie lives on too");
+    }
+    hub.clock.advance(Duration::from_secs(5 * 86_400 + 60));
+    assert_eq!(browser.get("/my/sites").await.status, StatusCode::SEE_OTHER);
+}
+
+/// Control characters and what no database can keep: never a 5xx, in whichever form or query.
+#[actix_web::test]
+async fn no_control_character_breaks_a_form_or_a_query() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let (mut owner, mut staff) =
+        (hub.person("active@school.example", None).await, hub.person("mentor@hub.example", Some(Role::Admin)).await);
+    for junk in ["\0", "a\0b@c.example", "\u{1}\u{7f}", "\u{feff}\u{202e}", "\u{fffd}", "%00", "' OR 1=1 --"] {
+        for (path, fields) in [
+            ("/login".to_owned(), vec![("email", junk), ("password", junk)]),
+            ("/password/forgot".into(), vec![("email", junk)]),
+            ("/password/reset".into(), vec![("token", junk), ("password", PASSWORD)]),
+            ("/register/resend".into(), vec![("email", junk)]),
+            ("/account/profile".into(), vec![("name", junk)]),
+            (format!("/my/sites/{}/settings", site.id), vec![("name", junk), ("description", junk), ("users", junk), ("privacy", junk)]),
+            (format!("/my/sites/{}/keys", site.id), vec![("kind", junk)]),
+            (format!("/my/sites/{}/verify", site.id), vec![("way", junk)]),
+            (format!("/my/sites/{}/unregister", site.id), vec![("confirm", junk)]),
+        ] {
+            let answer = if path.starts_with("/my") || path.starts_with("/account") {
+                owner.post(&path, &fields).await
+            } else {
+                hub.browser().post(&path, &fields).await
+            };
+            assert!(answer.status.as_u16() < 500, "{path} {junk:?}: {}", answer.status);
+        }
+        for act in ["verify", "suspend", "lift"] {
+            let answer = staff.post(&format!("/staff/sites/{}/{act}", site.id), &[("reason", junk)]).await;
+            assert!(answer.status.as_u16() < 500, "{act} {junk:?}: {}", answer.status);
+        }
+        let query: String = url::form_urlencoded::byte_serialize(junk.as_bytes()).collect();
+        for path in [
+            "/staff/sites?q=",
+            "/staff/sites?state=",
+            "/staff/sites?before=",
+            "/staff/outbox?before=",
+            "/login?next=",
+            "/register/confirm?token=",
+            "/password/reset?token=",
+        ] {
+            let answer = staff.get(&format!("{path}{query}")).await;
+            assert!(answer.status.as_u16() < 500, "{path} {junk:?}: {}", answer.status);
+        }
+    }
+    for path in ["/my/sites/%00", "/my/sites/%ff", "/staff/sites/%2e%2e", "/static/%00", "/%ff%fe", "/my/sites/x/keys/y/revoke"] {
+        assert!(staff.get(path).await.status.is_client_error(), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn what_can_be_got_can_be_asked_about_and_405_says_what_is_allowed() {
+    let hub = TestHub::start().await;
+    for path in ["/", "/healthz", "/readyz", "/login", "/robots.txt"] {
+        let answer = hub.send(Method::HEAD, path, &[], "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""), "{path}");
+    }
+    assert_eq!(hub.send(Method::DELETE, "/login", &[], "").await.headers["allow"], "GET, HEAD, POST");
+    assert_eq!(hub.send(Method::GET, "/api/v2/push", &[], "").await.headers["allow"], "POST");
+    assert_eq!(hub.send(Method::PUT, "/tokens/x", &[], "").await.headers["allow"], "POST, DELETE");
+}
+
+/// Who registers and never follows the link is forgotten, with the site.
+#[actix_web::test]
+async fn a_sign_up_that_nobody_confirms_is_forgotten() {
+    let hub = TestHub::start().await;
+    hub.browser().post("/register", &FORM).await;
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 1);
+    let later = hub.clock.now() + Duration::from_secs(15 * 86_400);
+    let forgotten = hub.hub.db.write(move |tx| app::trim(tx, later));
+    forgotten.await.unwrap();
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 0);
+    assert_eq!(hub.browser().post("/register", &FORM).await.status, StatusCode::OK, "the address is free again");
 }

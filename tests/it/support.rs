@@ -18,7 +18,7 @@ use belfry::ids::{AccountId, KeyId, SiteId};
 use belfry::keys::{self, KeyKind};
 use belfry::mail::{self, EmailAddress};
 use belfry::settings::Settings;
-use belfry::sites::{self, Country, Description, Language, NewSite, Privacy, ProofKind, SiteName, SiteUrl, Users};
+use belfry::sites::{self, Country, Description, Language, NewSite, Privacy, ProofKind, Proved, SiteName, SiteUrl, Users};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use secrecy::ExposeSecret;
@@ -175,10 +175,14 @@ impl TestHub {
 
     pub async fn site(&self, email: &str, active: bool) -> TestSite<'_> {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.site_at(email, &format!("https://moodle{number}.school.example"), active).await
+    }
+
+    pub async fn site_at(&self, email: &str, url: &str, active: bool) -> TestSite<'_> {
         let (email, now, desk) = (EmailAddress::parse(email).unwrap(), self.clock.now(), self.hub.desk.clone());
         let new = NewSite {
             name: SiteName::parse("Example School").unwrap(),
-            url: SiteUrl::parse(&format!("https://moodle{number}.school.example")).unwrap(),
+            url: SiteUrl::parse(url).unwrap(),
             description: Description::parse("").unwrap(),
             country: Country::parse("ES").unwrap(),
             language: Language::parse("en").unwrap(),
@@ -197,6 +201,16 @@ impl TestHub {
         });
         let (account, id) = made.await.unwrap();
         TestSite { hub: self, account, id, key: if active { self.key(id, KeyKind::Site).await.1 } else { String::new() } }
+    }
+
+    pub async fn url_of(&self, site: SiteId) -> String {
+        self.hub.db.read(move |conn| sites::find(conn, site)).await.unwrap().unwrap().url
+    }
+
+    /// The tag was found on the site's front page.
+    pub async fn prove(&self, site: SiteId) -> Proved {
+        let (now, desk) = (self.clock.now(), self.hub.desk.clone());
+        self.hub.db.write(move |tx| sites::prove(tx, &desk, now, Actor::Hub, site, ProofKind::Meta, None)).await.unwrap()
     }
 
     pub async fn key(&self, site: SiteId, kind: KeyKind) -> (KeyId, String) {
