@@ -16,7 +16,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{Change, ChangeLog, Changes, Conn, Db, Fault, Tx, secret as stored_secret};
 use crate::devices::Lookup;
 use crate::error::Error;
-use crate::gateways::{Airnotifier, Backends, Connections, Gateways};
+use crate::gateways::{Airnotifier, Backends, Connections, Gateways, Tls};
 use crate::hub::{Doors, Hub};
 use crate::jobs::Jobs;
 use crate::keys::{Grants, Table};
@@ -115,6 +115,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         let urls = a.urls.iter().map(ToString::to_string).collect();
         Airnotifier::new(Backends { urls, access_key: a.access_key.clone(), max_in_flight: a.max_in_flight.get() })
     });
+    let airnotifier = airnotifier.transpose()?;
     let hall = Hall {
         clock: clock.clone(),
         db: db.clone(),
@@ -197,17 +198,13 @@ pub fn start(settings: &Settings, hub: Hub) -> anyhow::Result<Running> {
         TcpListener::bind(settings.server.bind).with_context(|| format!("server.bind: {} can't be used", settings.server.bind))?;
     let address = listener.local_addr()?;
     let (shared, body_bytes) = (hub.clone(), settings.limits.body_bytes);
-    let assets = Data::new(hub.assets.clone());
+    let (assets, tls) = (Data::new(hub.assets.clone()), Tls::load()?);
     let server = HttpServer::new(move || {
         // One client and one set of counters a worker: neither is shared with another thread while a push is on its way.
-        let connections = Connections::new().unwrap_or_else(|error| {
-            tracing::error!(%error, "the system's certificates can't be loaded: gateways are reached without them");
-            Connections::without_certificates()
-        });
         App::new()
             .app_data(shared.clone())
             .app_data(assets.clone())
-            .app_data(Data::new(connections))
+            .app_data(Data::new(Connections::new(&tls)))
             .app_data(Data::new(shared.counts.worker()))
             .app_data(PayloadConfig::new(body_bytes))
             .configure(routes::configure)

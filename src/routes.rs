@@ -1,5 +1,6 @@
 //! Every route on one page: method, path, handler, who may call. The row is what enforces it.
 
+use actix_web::HttpRequest;
 use actix_web::guard::fn_guard;
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
@@ -28,7 +29,9 @@ macro_rules! rows {
             let mut resources: Vec<(&'static str, Vec<Method>, actix_web::Resource)> = Vec::new();
             $({
                 let route = web::route().guard(fn_guard(|ctx| answers(&Method::$method, &ctx.head().method)));
-                let route = route.to($handler).wrap(from_fn(|req, next| allow($who, req, next)));
+                let route = route.to($handler);
+                // Who holds a key is asked for it by `push`, in the order that clients expect: a guard would only cost time.
+                let route = if $who == Who::Key { route } else { route.wrap(from_fn(|req, next| allow($who, req, next))) };
                 let (mut methods, resource) = match resources.iter().position(|(path, ..)| *path == $path) {
                     Some(index) => { let (_, methods, resource) = resources.remove(index); (methods, resource) },
                     None => (Vec::new(), web::resource($path)),
@@ -37,7 +40,7 @@ macro_rules! rows {
                 resources.push(($path, methods, resource.route(route)));
             })*
             for (_, methods, resource) in resources {
-                config.service(resource.default_service(web::route().to(move || method_not_allowed(methods.clone()))));
+                config.service(resource.default_service(web::route().to(move |req| method_not_allowed(req, methods.clone()))));
             }
         }
     };
@@ -95,9 +98,13 @@ rows! { token_rows, configure_tokens {
     DELETE "/{token:.+}" keyed::tokens::delete,    Who::Key;
 } }
 
+// Beside the scope of its neighbours, first and without a face of its own: each layer costs every push.
+rows! { push_rows, configure_push {
+    POST "/api/v2/push"  keyed::push::push, Who::Key;
+    POST "/api/v2/push/" keyed::push::push, Who::Key;
+} }
+
 rows! { v2_rows, configure_v2 {
-    POST   "/push"              keyed::push::push,        Who::Key;
-    POST   "/push/"             keyed::push::push,        Who::Key;
     POST   "/tokens"            keyed::tokens::create_v2, Who::Key;
     POST   "/tokens/"           keyed::tokens::create_v2, Who::Key;
     DELETE "/tokens/{token:.+}" keyed::tokens::delete,    Who::Key;
@@ -115,10 +122,15 @@ fn answers(row: &Method, asked: &Method) -> bool {
     row == asked || (row == Method::GET && asked == Method::HEAD)
 }
 
-async fn method_not_allowed(methods: Vec<Method>) -> actix_web::HttpResponse {
+async fn method_not_allowed(req: HttpRequest, methods: Vec<Method>) -> actix_web::HttpResponse {
     let asked = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
     let allowed: Vec<&str> = asked.iter().filter(|asked| methods.iter().any(|row| answers(row, asked))).map(Method::as_str).collect();
-    actix_web::HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed.join(", "))).finish()
+    let is_keyed = req.path().starts_with("/api/v2/push");
+    let mut response = if is_keyed { keyed::wrong_method(&req) } else { actix_web::HttpResponse::MethodNotAllowed().finish() };
+    if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 async fn not_found() -> Result<actix_web::HttpResponse, crate::error::Error> {
@@ -128,6 +140,7 @@ async fn not_found() -> Result<actix_web::HttpResponse, crate::error::Error> {
 /// Puts every route in its place: the keyed API wears its own face and touches no session; pages come last.
 pub fn configure(config: &mut ServiceConfig) {
     config
+        .configure(configure_push)
         .service(web::scope("/tokens").wrap(from_fn(keyed::face)).configure(configure_tokens).default_service(web::route().to(not_found)))
         .service(web::scope("/api/v2").wrap(from_fn(keyed::face)).configure(configure_v2).default_service(web::route().to(not_found)))
         .configure(configure_operators)

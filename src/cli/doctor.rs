@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::say;
 use crate::app;
 use crate::clock::Clock;
+use crate::gateways;
 use crate::mail::Outbox;
 use crate::settings::Settings;
 
@@ -69,6 +70,6 @@ fn mail(answered: anyhow::Result<Option<Result<bool, String>>>) -> Result<String
 
 /// AirNotifier's login page touches no database (`wire/airnotifier-server.md` 10).
 async fn answers(url: &str) -> Result<String, String> {
-    let connections = crate::gateways::Connections::new().map_err(|e| e.to_string())?;
-    crate::gateways::answers(&connections, &format!("{}/auth/login", url.trim_end_matches('/'))).await
+    let tls = gateways::Tls::load().map_err(|e| format!("{e:#}"))?;
+    gateways::answers(&gateways::Connections::new(&tls), &format!("{}/auth/login", url.trim_end_matches('/'))).await
 }

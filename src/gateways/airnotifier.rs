@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::Bytes;
-use awc::error::SendRequestError;
+use anyhow::Context;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Request, Uri};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -42,7 +43,7 @@ pub struct Backends {
 }
 
 struct Backend {
-    push_url: String,
+    push_url: Uri,
     in_flight: Arc<Semaphore>,
     /// Until when it is passed over, in milliseconds since this hub's start.
     down_until: AtomicU64,
@@ -65,19 +66,22 @@ struct Trust {
 }
 
 impl Airnotifier {
-    pub fn new(settings: Backends) -> Self {
-        let backends = settings.urls.iter().map(|url| Backend {
-            push_url: format!("{}/api/v2/push", url.trim_end_matches('/')),
-            in_flight: Arc::new(Semaphore::new(settings.max_in_flight)),
-            down_until: AtomicU64::new(0),
+    /// # Errors
+    /// When an address or the access key can't be sent in a request.
+    pub fn new(settings: Backends) -> anyhow::Result<Self> {
+        let backends = settings.urls.iter().map(|url| {
+            let push_url = format!("{}/api/v2/push", url.trim_end_matches('/')).parse().context("gateways.airnotifier.url")?;
+            let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
+            Ok(Backend { push_url, in_flight, down_until: AtomicU64::new(0) })
         });
-        Self {
-            backends: backends.collect(),
+        header(settings.access_key.expose_secret()).context("gateways.airnotifier.access_key")?;
+        Ok(Self {
+            backends: backends.collect::<anyhow::Result<_>>()?,
             access_key: settings.access_key,
             next: AtomicUsize::new(0),
             started: Instant::now(),
             trust: Mutex::default(),
-        }
+        })
     }
 
     /// This gateway, for pushes of one app.
@@ -109,9 +113,20 @@ fn later(why: Trouble, seconds: u64) -> Verdict {
     Verdict::Unavailable { why, retry_after: Duration::from_secs(seconds) }
 }
 
+/// A header that is shown nowhere.
+fn header(secret: &str) -> Result<HeaderValue, hyper::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(secret)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+const APP_NAME: HeaderName = HeaderName::from_static("x-an-app-name");
+const APP_KEY: HeaderName = HeaderName::from_static("x-an-app-key");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// A backend's answer.
 struct Answer {
-    status: StatusCode,
+    status: u16,
     body: Bytes,
     retry_after: Option<u64>,
 }
@@ -121,10 +136,12 @@ enum NoAnswer {
     /// Nothing was sent: another backend may be asked.
     NotReached,
     Broken,
+    /// No request can be made of this app's name or key.
+    Unfit,
 }
 
 impl Gateway for ForApp<'_> {
-    async fn deliver(&self, connections: &Connections, token: &str, message: &Message, until: Instant) -> Verdict {
+    async fn deliver(&self, connections: &Connections, token: &str, message: &Message<'_>, until: Instant) -> Verdict {
         let body = Bytes::from(message.airnotifier_json(token));
         let mut last = later(Trouble::Misconfigured, 60);
         for backend in self.gateway.in_turn() {
@@ -135,6 +152,7 @@ impl Gateway for ForApp<'_> {
                 None => return later(Trouble::Slow, 5),
                 Some(Ok(answer)) => return self.gateway.judge(self.app, answer.status, &answer.body, answer.retry_after),
                 Some(Err(NoAnswer::Broken)) => return later(Trouble::Down, 5),
+                Some(Err(NoAnswer::Unfit)) => return later(Trouble::Misconfigured, 60),
                 Some(Err(NoAnswer::NotReached)) => {
                     let passed_over = u64::try_from(PASSED_OVER.as_millis()).unwrap_or(u64::MAX);
                     backend.down_until.store(self.gateway.millis() + passed_over, Ordering::Relaxed);
@@ -157,24 +175,22 @@ impl ForApp<'_> {
         permit: OwnedSemaphorePermit,
         until: Instant,
     ) -> Option<Result<Answer, NoAnswer>> {
+        let (Ok(app), Ok(key)) = (HeaderValue::from_str(self.app), header(self.gateway.access_key.expose_secret())) else {
+            return Some(Err(NoAnswer::Unfit));
+        };
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = backend.push_url.clone();
         // JSON by its right name: under a form label AirNotifier picks a token out of the text (`wire/airnotifier-server.md` 2).
-        let request = connections
-            .http
-            .post(backend.push_url.as_str())
-            .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((ACCEPT, "application/json"))
-            .insert_header(("X-AN-APP-NAME", self.app))
-            .insert_header(("X-AN-APP-KEY", self.gateway.access_key.expose_secret()));
+        request.headers_mut().extend([(CONTENT_TYPE, JSON), (ACCEPT, JSON), (APP_NAME, app), (APP_KEY, key)].map(|(n, v)| (Some(n), v)));
+        let answering = connections.http.request(request);
         let mut asking = Box::pin(async move {
-            let mut response = request.send_body(body).await.map_err(|error| match error {
-                SendRequestError::Connect(_) => NoAnswer::NotReached,
-                _ => NoAnswer::Broken,
-            })?;
-            let status = response.status();
+            let response = answering.await.map_err(|e| if e.is_connect() { NoAnswer::NotReached } else { NoAnswer::Broken })?;
+            let status = response.status().as_u16();
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
             // Read to its end, so that the connection can be used again.
-            let body = response.body().limit(ANSWER_BYTES).await.unwrap_or_default();
-            Ok(Answer { status, body, retry_after })
+            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
+            Ok(Answer { status, body: body.map(|body| body.to_bytes()).unwrap_or_default(), retry_after })
         });
         match timeout_at(until, asking.as_mut()).await {
             Ok(answer) => Some(answer),
@@ -196,8 +212,8 @@ struct ErrorBody {
 
 impl Airnotifier {
     /// What a backend's answer means (`wire/airnotifier-server.md` 4.2 and 10).
-    fn judge(&self, app: &str, status: StatusCode, body: &[u8], retry_after: Option<u64>) -> Verdict {
-        match status.as_u16() {
+    fn judge(&self, app: &str, status: u16, body: &[u8], retry_after: Option<u64>) -> Verdict {
+        match status {
             200 | 202 => {
                 self.accepted(app);
                 return Verdict::Accepted;
@@ -208,7 +224,7 @@ impl Airnotifier {
         }
         let words = serde_json::from_slice::<ErrorBody>(body).map(|b| b.error).unwrap_or_default();
         let from_gateway = words.starts_with("error response from ") || words == "Unregistered token";
-        match status.as_u16() {
+        match status {
             404 if from_gateway && self.believes_gone(app) => Verdict::Gone(Gone::said_by_gateway()),
             404 if from_gateway => {
                 tracing::error!(app, "the backend says of every token of this app that it is gone: is its Firebase project the right one?");
@@ -246,7 +262,7 @@ mod tests {
     use super::*;
 
     fn gateway() -> Airnotifier {
-        Airnotifier::new(Backends { urls: vec!["http://127.0.0.1:9/".into()], access_key: "k".into(), max_in_flight: 10 })
+        Airnotifier::new(Backends { urls: vec!["http://127.0.0.1:9/".into()], access_key: "k".into(), max_in_flight: 10 }).unwrap()
     }
 
     #[test]
@@ -271,7 +287,7 @@ mod tests {
             (503, fcm, "down"),
         ];
         for (status, body, wanted) in rows {
-            let verdict = gateway().judge("app", StatusCode::from_u16(status).unwrap(), body, None);
+            let verdict = gateway().judge("app", status, body, None);
             let said = match verdict {
                 Verdict::Accepted => "accepted",
                 Verdict::Gone(_) => "gone",
@@ -285,22 +301,22 @@ mod tests {
     #[test]
     fn a_backend_to_which_every_token_is_gone_is_not_believed() {
         let (gateway, body) = (gateway(), br#"{"error": "error response from fcm"}"#);
-        let is_gone = |app: &str| matches!(gateway.judge(app, StatusCode::NOT_FOUND, body, None), Verdict::Gone(_));
+        let is_gone = |app: &str| matches!(gateway.judge(app, 404, body, None), Verdict::Gone(_));
         assert_eq!((0..30).filter(|_| is_gone("new")).count(), 3);
-        gateway.judge("new", StatusCode::ACCEPTED, b"", None);
+        gateway.judge("new", 202, b"", None);
         assert_eq!((0..30).filter(|_| is_gone("new")).count(), 20);
         // That another app is well says nothing of this one.
-        gateway.judge("other", StatusCode::ACCEPTED, b"", None);
+        gateway.judge("other", 202, b"", None);
         assert!(!is_gone("new"));
-        gateway.judge("new", StatusCode::ACCEPTED, b"", None);
+        gateway.judge("new", 202, b"", None);
         assert!(is_gone("new"));
     }
 
     #[test]
     fn backends_take_turns_and_one_that_is_down_comes_last() {
         let urls = ["http://a", "http://b", "http://c"].map(str::to_owned).to_vec();
-        let gateway = Airnotifier::new(Backends { urls, access_key: "k".into(), max_in_flight: 1 });
-        let order = || gateway.in_turn().map(|b| b.push_url.chars().nth(7).unwrap()).collect::<String>();
+        let gateway = Airnotifier::new(Backends { urls, access_key: "k".into(), max_in_flight: 1 }).unwrap();
+        let order = || gateway.in_turn().map(|b| b.push_url.host().unwrap().to_owned()).collect::<String>();
         assert_eq!([order(), order(), order()], ["abc", "bca", "cab"]);
         gateway.backends[0].down_until.store(u64::MAX, Ordering::Relaxed);
         assert_eq!([order(), order(), order()], ["bca", "bca", "cba"]);

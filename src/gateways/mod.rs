@@ -8,19 +8,35 @@ pub mod decode;
 mod sandbox;
 pub mod translate;
 
+use std::fmt;
 use std::time::Duration;
+
+use actix_web::web::Bytes;
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::Uri;
+use hyper_tls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
 pub use airnotifier::{Airnotifier, Backends};
 pub use sandbox::Sandbox;
 pub use translate::Message;
-
-use tokio::time::Instant;
 
 use crate::devices::Gone;
 use crate::settings::GatewayName;
 
 /// The longest that a site waits for its answer: Moodle hangs up after two seconds.
 pub const BUDGET: Duration = Duration::from_millis(1_400);
+
+/// How long a connection to a gateway may take to be made.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long `belfry doctor` waits for an answer.
+const DOCTOR: Duration = Duration::from_secs(10);
 
 /// What became of a push that was handed to a gateway.
 #[derive(Debug)]
@@ -66,37 +82,44 @@ impl Trouble {
 /// What every gateway can do. Each worker calls on its own thread.
 pub trait Gateway {
     /// Hands a message for one device over; the caller is told by `until`.
-    fn deliver(&self, connections: &Connections, token: &str, message: &Message, until: Instant) -> impl Future<Output = Verdict>;
+    fn deliver(&self, connections: &Connections, token: &str, message: &Message<'_>, until: Instant) -> impl Future<Output = Verdict>;
 }
+
+/// The certificates that gateways are known by. Cheap to clone.
+#[derive(Clone)]
+pub struct Tls(hyper_tls::native_tls::TlsConnector);
+
+impl Tls {
+    /// Loads the certificates of this system.
+    ///
+    /// # Errors
+    /// When they can't be loaded.
+    pub fn load() -> anyhow::Result<Self> {
+        hyper_tls::native_tls::TlsConnector::new().map(Self).context("the system's certificates")
+    }
+}
+
+type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// One worker's HTTP connections: they belong to its thread, so that a push never changes threads.
 pub struct Connections {
-    http: awc::Client,
+    http: Http,
 }
 
 impl Connections {
-    /// # Errors
-    /// When the system's certificates can't be loaded.
-    pub fn new() -> anyhow::Result<Self> {
-        let mut tls = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client())?;
-        // The library is built from source and does not know where this system keeps its certificates.
-        let store = openssl_probe::probe();
-        tls.load_verify_locations(store.cert_file.as_deref(), store.cert_dir.first().map(std::path::PathBuf::as_path)).ok();
-        tls.set_alpn_protos(b"\x08http/1.1")?;
-        let connector = awc::Connector::new()
-            .openssl(tls.build())
-            .timeout(Duration::from_secs(1))
-            .conn_keep_alive(Duration::from_secs(30))
-            .conn_lifetime(Duration::from_secs(3_600))
-            .limit(1_024);
+    pub fn new(tls: &Tls) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        let connector = HttpsConnector::from((tcp, tls.0.clone().into()));
         // No timeout of the client's own: one is held around each delivery, and each timer costs.
-        let http = awc::Client::builder().connector(connector).disable_timeout().disable_redirects().no_default_headers().finish();
-        Ok(Self { http })
-    }
-
-    /// Connections with the client's own defaults, where [`Connections::new`] fails.
-    pub fn without_certificates() -> Self {
-        Self { http: awc::Client::default() }
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(1_024)
+            .build(connector);
+        Self { http }
     }
 }
 
@@ -118,7 +141,7 @@ impl Gateways {
         connections: &Connections,
         app: &str,
         token: &str,
-        message: &Message,
+        message: &Message<'_>,
         until: Instant,
     ) -> Verdict {
         match (gateway, &self.airnotifier) {
@@ -135,9 +158,21 @@ impl Gateways {
 /// # Errors
 /// What went wrong, in words.
 pub async fn answers(connections: &Connections, url: &str) -> Result<String, String> {
-    match connections.http.get(url).send().await {
-        Ok(response) if response.status().is_server_error() => Err(format!("{url} answers {}", response.status())),
-        Ok(response) => Ok(format!("{url} answers {}", response.status())),
-        Err(error) => Err(format!("{url}: {error}")),
+    let uri: Uri = url.parse().map_err(|e| format!("{url}: {e}"))?;
+    match tokio::time::timeout(DOCTOR, connections.http.get(uri)).await {
+        Ok(Ok(response)) if response.status().is_server_error() => Err(format!("{url} answers {}", response.status())),
+        Ok(Ok(response)) => Ok(format!("{url} answers {}", response.status())),
+        Ok(Err(error)) => Err(format!("{url}: {}", Chain(&error))),
+        Err(_) => Err(format!("{url} does not answer within {} seconds", DOCTOR.as_secs())),
+    }
+}
+
+/// An error with what lies behind it.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |error| error.source()).try_for_each(|error| write!(f, ": {error}"))
     }
 }

@@ -6,7 +6,7 @@ use super::{Connections, Gateway, Message, Verdict};
 pub struct Sandbox;
 
 impl Gateway for Sandbox {
-    async fn deliver(&self, _connections: &Connections, _token: &str, _message: &Message, _until: Instant) -> Verdict {
+    async fn deliver(&self, _connections: &Connections, _token: &str, _message: &Message<'_>, _until: Instant) -> Verdict {
         Verdict::Accepted
     }
 }

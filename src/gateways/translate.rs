@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -65,26 +66,26 @@ const RESERVED: [&str; 2] = ["from", "message_type"];
 /// What the shortened text ends with.
 const ELLIPSIS: char = '…';
 
-/// A message for one device, ready for any gateway.
+/// A message for one device, ready for any gateway. It borrows from the body what it need not change.
 #[derive(Debug)]
-pub struct Message {
-    notification: Notification,
+pub struct Message<'a> {
+    notification: Notification<'a>,
     /// In the order in which they came; each value is text.
-    data: Vec<(String, String)>,
+    data: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     encrypted: bool,
     platform: Platform,
     /// Sections that a client other than Moodle gave for the gateway: passed on unchanged.
-    fcm: Option<Box<RawValue>>,
-    apns: Option<Box<RawValue>>,
+    fcm: Option<&'a RawValue>,
+    apns: Option<&'a RawValue>,
 }
 
 #[derive(Debug)]
-enum Notification {
+enum Notification<'a> {
     /// Data only: the phone shows nothing by itself.
     None,
     Shown {
-        title: String,
-        body: String,
+        title: Cow<'a, str>,
+        body: Cow<'a, str>,
     },
     /// As a client gave it.
     Given {
@@ -93,7 +94,7 @@ enum Notification {
     },
 }
 
-impl Notification {
+impl Notification<'_> {
     fn given(raw: Box<RawValue>) -> Self {
         Self::Given { bytes: text_bytes(raw.get()), raw }
     }
@@ -134,44 +135,124 @@ fn as_text<'a>(name: &str, raw: &'a RawValue) -> serde_json::Result<Option<Cow<'
 }
 
 /// The members of `extra` that have a value.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Extra<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'de> Deserialize<'de> for Extra<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Extra<'de>;
+impl<'a> Extra<'a> {
+    /// Reads them: what Moodle sends, texts and whole numbers, in one go; anything else once more, as it was written.
+    fn parse(json: &'a str) -> serde_json::Result<Self> {
+        Members::<Plain>::read(json).or_else(|_| Members::<&RawValue>::read(json))
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra<'de>, A::Error> {
-                let mut members: Vec<(Cow<str>, Cow<str>)> = Vec::with_capacity(32);
-                while let Some(name) = map.next_key::<Name>()? {
-                    let value = as_text(&name.0, map.next_value()?).map_err(serde::de::Error::custom)?;
-                    // The first of two with one name: what was looked at is what is sent.
-                    if let Some(value) = value
-                        && !members.iter().any(|(known, _)| *known == name.0)
-                    {
-                        if members.len() == MOST_MEMBERS {
-                            return Err(serde::de::Error::custom(format_args!("more than {MOST_MEMBERS} members")));
-                        }
-                        members.push((name.0, value));
-                    }
-                }
-                Ok(Extra(members))
-            }
+    /// Adds a member. The first of two with one name counts: what was looked at is what is sent. `false`: there are too many.
+    fn add(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> bool {
+        if self.0.iter().any(|(known, _)| *known == name) {
+            return true;
         }
-        #[derive(Deserialize)]
-        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-        deserializer.deserialize_map(Members)
+        let fits = self.0.len() < MOST_MEMBERS;
+        if fits {
+            self.0.push((name, value));
+        }
+        fits
     }
 }
 
-impl Extra<'_> {
+/// A way of reading a member's value.
+trait Value<'a>: Deserialize<'a> {
+    fn text(self, name: &str) -> serde_json::Result<Option<Cow<'a, str>>>;
+}
+
+impl<'a> Value<'a> for &'a RawValue {
+    fn text(self, name: &str) -> serde_json::Result<Option<Cow<'a, str>>> {
+        as_text(name, self)
+    }
+}
+
+/// A text, a whole number, a yes or no, or nothing; it can't be anything else.
+struct Plain<'a>(Option<Cow<'a, str>>);
+
+impl<'a> Value<'a> for Plain<'a> {
+    fn text(self, _: &str) -> serde_json::Result<Option<Cow<'a, str>>> {
+        Ok(self.0.filter(|text| !text.is_empty()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Found;
+        impl<'de> Visitor<'de> for Found {
+            type Value = Plain<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, a whole number, true, false or null")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Plain<'de>, E> {
+                Ok(Plain(Some(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Plain<'de>, E> {
+                Ok(Plain(Some(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Plain<'de>, E> {
+                Ok(Plain(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Plain<'de>, E> {
+                Ok(Plain(Some(Cow::Owned(number.to_string()))))
+            }
+
+            fn visit_bool<E>(self, yes: bool) -> Result<Plain<'de>, E> {
+                Ok(Plain(Some(Cow::Borrowed(if yes { "1" } else { "0" }))))
+            }
+
+            fn visit_unit<E>(self) -> Result<Plain<'de>, E> {
+                Ok(Plain(None))
+            }
+        }
+        deserializer.deserialize_any(Found)
+    }
+}
+
+/// Reads the members of an object, each value in one way.
+struct Members<V>(PhantomData<V>);
+
+impl<'de, V: Value<'de>> Members<V> {
+    fn read(json: &'de str) -> serde_json::Result<Extra<'de>> {
+        serde_json::Deserializer::from_str(json).deserialize_map(Self(PhantomData))
+    }
+}
+
+impl<'de, V: Value<'de>> Visitor<'de> for Members<V> {
+    type Value = Extra<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra<'de>, A::Error> {
+        #[derive(Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+        let mut extra = Extra(Vec::with_capacity(32));
+        while let Some(Name(name)) = map.next_key()? {
+            let value = map.next_value::<V>()?.text(&name).map_err(serde::de::Error::custom)?;
+            if value.is_some_and(|value| !extra.add(name, value)) {
+                return Err(serde::de::Error::custom(format_args!("more than {MOST_MEMBERS} members")));
+            }
+        }
+        Ok(extra)
+    }
+}
+
+impl<'a> Extra<'a> {
     fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// The same, to be kept.
+    fn take(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 }
 
@@ -180,17 +261,18 @@ impl Extra<'_> {
 ///
 /// # Errors
 /// Why it can't be sent.
-pub fn translate(body: &Body<'_>, limit: usize, language: Option<&str>) -> Result<Message, CantTranslate> {
+pub fn translate<'a>(body: &Body<'a>, limit: usize, language: Option<&str>) -> Result<Message<'a>, CantTranslate> {
     let extra = match body.extra {
-        Some(raw) => serde_json::from_str::<Extra>(raw.get())
-            .map_err(|e| CantTranslate::BadField { field: "extra", words: format!("extra can't be read: {e}") })?,
-        None => Extra(Vec::new()),
+        Some(raw) => {
+            Extra::parse(raw.get()).map_err(|e| CantTranslate::BadField { field: "extra", words: format!("extra can't be read: {e}") })?
+        }
+        None => Extra::default(),
     };
     let mut message = match extra.get("processor") {
-        Some("moodle") => from_moodle(body, &extra, language)?,
+        Some("moodle") => from_moodle(body, extra, language)?,
         Some(other) => return Err(CantTranslate::UnknownProcessor(other.chars().take(50).collect())),
         None if body.alert == Alert::Absent && (extra.get("smallmessage").is_some() || extra.get("component").is_some()) => {
-            from_moodle(body, &extra, language)?
+            from_moodle(body, extra, language)?
         }
         None => as_given(body, language)?,
     };
@@ -202,15 +284,15 @@ fn is_yes(value: Option<&str>) -> bool {
     value.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
 }
 
-fn from_moodle(body: &Body<'_>, extra: &Extra<'_>, language: Option<&str>) -> Result<Message, CantTranslate> {
+fn from_moodle<'a>(body: &Body<'a>, extra: Extra<'a>, language: Option<&str>) -> Result<Message<'a>, CantTranslate> {
     let encrypted = is_yes(extra.get("encrypted"));
     let notification = match &body.alert {
         // Sealed, or a client that wants data only.
         Alert::Null => Notification::None,
         _ if encrypted => Notification::None,
         Alert::Absent => Notification::Shown {
-            title: extra.get("subject").or(extra.get("sitefullname")).unwrap_or("Notification").to_owned(),
-            body: extra.get("smallmessage").or(extra.get("fullmessage")).unwrap_or_default().to_owned(),
+            title: extra.take("subject").or_else(|| extra.take("sitefullname")).unwrap_or(Cow::Borrowed("Notification")),
+            body: extra.take("smallmessage").or_else(|| extra.take("fullmessage")).unwrap_or_default(),
         },
         given => notification(given, language)?,
     };
@@ -219,35 +301,35 @@ fn from_moodle(body: &Body<'_>, extra: &Extra<'_>, language: Option<&str>) -> Re
 }
 
 /// The data that the app reads, under the app's names.
-fn data(extra: &Extra<'_>, notification: &Notification, encrypted: bool) -> Vec<(String, String)> {
-    let mut data: Vec<(String, String)> = Vec::with_capacity(extra.0.len() + 4);
-    let mut put = |name: &str, value: &str| data.push((name.to_owned(), value.to_owned()));
-    put("notif", if is_yes(extra.get("notification")) { "1" } else { "0" });
-    if let Some(component) = extra.get("component") {
+fn data<'a>(extra: Extra<'a>, notification: &Notification<'_>, encrypted: bool) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+    let mut data: Vec<(Cow<str>, Cow<str>)> = Vec::with_capacity(extra.0.len() + 4);
+    let mut put = |name: &'static str, value: Cow<'a, str>| data.push((Cow::Borrowed(name), value));
+    put("notif", Cow::Borrowed(if is_yes(extra.get("notification")) { "1" } else { "0" }));
+    if let Some(component) = extra.take("component") {
         put("moodlecomponent", component);
     }
-    if let Some(url) = extra.get("wwwroot").or(extra.get("siteurl")) {
+    if let Some(url) = extra.take("wwwroot").or_else(|| extra.take("siteurl")) {
         put("siteurl", url);
     }
-    put("encrypted", if encrypted { "1" } else { "0" });
-    let id = notification_id(extra);
+    put("encrypted", Cow::Borrowed(if encrypted { "1" } else { "0" }));
+    let id = notification_id(&extra);
     if !id.is_empty() {
-        put("notId", &id);
+        put("notId", Cow::Owned(id));
     }
     let shows = !matches!(notification, Notification::None);
-    for (name, value) in &extra.0 {
-        let sealed_text = !shows && matches!(name.as_ref(), "smallmessage" | "fullmessage" | "fullmessagehtml");
-        let beside_title = shows && matches!(name.as_ref(), "subject" | "title" | "body" | "message");
-        let ours = matches!(name.as_ref(), "notif" | "moodlecomponent" | "siteurl" | "encrypted" | "notId");
-        let refused = RESERVED.contains(&name.as_ref()) || name.starts_with("google") || name.starts_with("gcm") || name.is_empty();
-        // The plugin unpacks these into keys of its own.
-        let unpacked = matches!(name.as_ref(), "data" | "message") && value.starts_with('{');
-        if refused || ours || beside_title || unpacked || (NOT_PASSED.contains(&name.as_ref()) && !sealed_text) {
-            continue;
-        }
-        put(name, value);
-    }
+    data.extend(extra.0.into_iter().filter(|(name, value)| is_passed(name, value, shows)));
     data
+}
+
+/// Whether a member of `extra` goes to the phone under its own name.
+fn is_passed(name: &str, value: &str, shows: bool) -> bool {
+    let sealed_text = !shows && matches!(name, "smallmessage" | "fullmessage" | "fullmessagehtml");
+    let beside_title = shows && matches!(name, "subject" | "title" | "body" | "message");
+    let ours = matches!(name, "notif" | "moodlecomponent" | "siteurl" | "encrypted" | "notId");
+    let refused = RESERVED.contains(&name) || name.starts_with("google") || name.starts_with("gcm") || name.is_empty();
+    // The plugin unpacks these into keys of its own.
+    let unpacked = matches!(name, "data" | "message") && value.starts_with('{');
+    !(refused || ours || beside_title || unpacked || (NOT_PASSED.contains(&name) && !sealed_text))
 }
 
 /// Android's notification id, which must fit 31 bits: without one, each notification replaces the one before.
@@ -274,17 +356,17 @@ fn notification_id(extra: &Extra<'_>) -> String {
 }
 
 /// The notification of a client that gave one.
-fn notification(alert: &Alert<'_>, language: Option<&str>) -> Result<Notification, CantTranslate> {
+fn notification<'a>(alert: &Alert<'a>, language: Option<&str>) -> Result<Notification<'a>, CantTranslate> {
     Ok(match alert {
         Alert::Null => Notification::None,
         // AirNotifier shows an absent alert as an empty notification; an empty one is better not shown at all.
         Alert::Absent => Notification::None,
-        Alert::Text(text) => Notification::Shown { title: text.to_string(), body: text.to_string() },
+        Alert::Text(text) => Notification::Shown { title: text.clone(), body: text.clone() },
         Alert::Map(map) => in_language(map, language)?,
     })
 }
 
-fn in_language(map: &str, language: Option<&str>) -> Result<Notification, CantTranslate> {
+fn in_language(map: &str, language: Option<&str>) -> Result<Notification<'static>, CantTranslate> {
     let wrong = |e: serde_json::Error| CantTranslate::BadField { field: "alert", words: format!("alert can't be read: {e}") };
     let parts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(map).map_err(wrong)?;
     let languages = !parts.is_empty() && parts.iter().all(|(key, value)| is_language(key) && (value.is_string() || value.is_object()));
@@ -294,7 +376,7 @@ fn in_language(map: &str, language: Option<&str>) -> Result<Notification, CantTr
     let of = |wanted: &str| parts.iter().find(|(key, _)| same_language(key, wanted)).map(|(_, value)| value);
     let chosen = language.and_then(|code| of(code).or_else(|| of(primary(code)))).or_else(|| of("en")).or_else(|| parts.values().next());
     Ok(match chosen {
-        Some(serde_json::Value::String(text)) => Notification::Shown { title: text.clone(), body: text.clone() },
+        Some(serde_json::Value::String(text)) => Notification::Shown { title: text.clone().into(), body: text.clone().into() },
         Some(other) => Notification::given(serde_json::value::to_raw_value(other).map_err(wrong)?),
         None => Notification::None,
     })
@@ -342,19 +424,18 @@ fn text_bytes(json: &str) -> usize {
     count
 }
 
-fn as_given(body: &Body<'_>, language: Option<&str>) -> Result<Message, CantTranslate> {
-    let kept = |raw: Option<&RawValue>| raw.map(|raw| raw.to_owned());
+fn as_given<'a>(body: &Body<'a>, language: Option<&str>) -> Result<Message<'a>, CantTranslate> {
     Ok(Message {
         notification: notification(&body.alert, language)?,
         data: Vec::new(),
         encrypted: false,
         platform: body.platform(),
-        fcm: kept(body.fcm),
-        apns: kept(body.apns),
+        fcm: body.fcm,
+        apns: body.apns,
     })
 }
 
-impl Message {
+impl Message<'_> {
     /// The bytes that the gateways count: names and values of notification and data in UTF-8 (`wire/gateways.md` 1.2).
     pub fn payload_bytes(&self) -> usize {
         let shown = match &self.notification {
@@ -364,13 +445,13 @@ impl Message {
             Notification::Given { bytes, .. } => *bytes,
         };
         let data: usize = self.data.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let given = |raw: &Option<Box<RawValue>>| raw.as_ref().map_or(0, |raw| text_bytes(raw.get()));
-        shown + data + given(&self.fcm) + given(&self.apns)
+        let given = |raw: Option<&RawValue>| raw.map_or(0, |raw| text_bytes(raw.get()));
+        shown + data + given(self.fcm) + given(self.apns)
     }
 
     /// A value of the data.
     pub fn data(&self, name: &str) -> Option<&str> {
-        self.data.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.data.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
     }
 
     /// Drops what can be spared, then shortens the text; never touches what is sealed.
@@ -383,13 +464,13 @@ impl Message {
         }
         if !self.encrypted {
             if self.payload_bytes() > limit {
-                self.data.retain(|(known, _)| OPENS.contains(&known.as_str()));
+                self.data.retain(|(known, _)| OPENS.contains(&known.as_ref()));
             }
             // Moodle cuts its text by itself, but not its subject: that may be what is too long.
             for part in [Part::Body, Part::Title] {
                 let over = self.payload_bytes().saturating_sub(limit);
                 if let (Notification::Shown { title, body }, true) = (&mut self.notification, over > 0) {
-                    shorten(if part == Part::Body { body } else { title }, over);
+                    shorten((if part == Part::Body { body } else { title }).to_mut(), over);
                 }
             }
         }
@@ -426,7 +507,7 @@ fn shorten(text: &mut String, over: usize) {
 }
 
 struct ForAirnotifier<'a> {
-    message: &'a Message,
+    message: &'a Message<'a>,
     token: &'a str,
 }
 
@@ -467,7 +548,7 @@ impl Serialize for ForAirnotifier<'_> {
     }
 }
 
-struct Fcm<'a>(&'a Message);
+struct Fcm<'a>(&'a Message<'a>);
 
 impl Serialize for Fcm<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -494,7 +575,7 @@ fn constant<S: Serializer>(json: &'static str) -> Result<&'static RawValue, S::E
     serde_json::from_str(json).map_err(serde::ser::Error::custom)
 }
 
-struct Pairs<'a>(&'a [(String, String)]);
+struct Pairs<'a>(&'a [(Cow<'a, str>, Cow<'a, str>)]);
 
 impl Serialize for Pairs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,10 +6,10 @@ use std::fmt;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 use crate::error::whole_seconds;
@@ -49,6 +49,12 @@ fn answer(hub: &Hub, refusal: &Refusal, status: u16, words: &str) -> HttpRespons
     // Every status of the table is one.
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
     response.insert_header(JSON);
+    if status >= 500 {
+        // What the hub failed to do is found in the log by its number.
+        let id = web::request_id();
+        tracing::warn!(request_id = id, code = row.code, "a keyed request was not served");
+        response.insert_header((web::REQUEST_ID, id));
+    }
     limit_headers(&mut response, refusal);
     response.json(ErrorBody {
         error: words,
@@ -72,8 +78,7 @@ fn limit_headers(response: &mut HttpResponseBuilder, refusal: &Refusal) {
 
 /// Wraps the scopes of the keyed API: what has no body of its own gets one, and what is the hub's own fault a number.
 pub async fn face(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
-    let res = dressed(next.call(req).await?.map_into_boxed_body());
-    Ok(if res.status().is_server_error() { numbered(res) } else { res })
+    Ok(dressed(next.call(req).await?.map_into_boxed_body()))
 }
 
 fn dressed(res: ServiceResponse) -> ServiceResponse {
@@ -85,11 +90,11 @@ fn dressed(res: ServiceResponse) -> ServiceResponse {
     if let Some(error) = res.response().error().filter(|_| status.is_server_error()) {
         tracing::error!(error = %Chain(error), "the keyed API broke");
     }
-    let body = |error: &str, code: &str| ErrorJson { error: error.to_owned(), code: code.to_owned(), help: hub.public_url.join("/help") };
+    let body = |error: &str, code: &str| ErrorJson::new(&hub, error, code);
     let response = match status.as_u16() {
         404 => HttpResponse::NotFound().insert_header(JSON).json(body("No such route", "no_such_route")),
         405 => {
-            let mut response = HttpResponse::MethodNotAllowed().insert_header(JSON).json(body("Method not allowed", "method_not_allowed"));
+            let mut response = wrong_method(res.request());
             if let Some(allowed) = res.headers().get(ALLOW) {
                 response.headers_mut().insert(ALLOW, allowed.clone());
             }
@@ -102,15 +107,14 @@ fn dressed(res: ServiceResponse) -> ServiceResponse {
     res.into_response(response)
 }
 
-/// A request that the hub failed is found in the log by its number. Its path may hold a device token: the route is named.
-fn numbered(mut res: ServiceResponse) -> ServiceResponse {
-    let id = web::request_id();
-    let (route, status) = (res.request().match_pattern().unwrap_or_default(), res.status().as_u16());
-    tracing::warn!(request_id = id, route, status, "a keyed request was not served");
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        res.headers_mut().insert(web::REQUEST_ID, value);
+/// The answer to a known route that is asked in another way.
+pub fn wrong_method(req: &HttpRequest) -> HttpResponse {
+    match req.app_data::<Data<Hub>>() {
+        None => HttpResponse::MethodNotAllowed().finish(),
+        Some(hub) => {
+            HttpResponse::MethodNotAllowed().insert_header(JSON).json(ErrorJson::new(hub, "Method not allowed", "method_not_allowed"))
+        }
     }
-    res
 }
 
 #[derive(Serialize)]
@@ -118,6 +122,12 @@ struct ErrorJson {
     error: String,
     code: String,
     help: String,
+}
+
+impl ErrorJson {
+    fn new(hub: &Hub, error: &str, code: &str) -> Self {
+        Self { error: error.to_owned(), code: code.to_owned(), help: hub.public_url.join("/help") }
+    }
 }
 
 struct Chain<'a>(&'a actix_web::Error);

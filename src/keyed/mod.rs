@@ -10,7 +10,7 @@ use std::str;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-pub use answer::face;
+pub use answer::{face, wrong_method};
 
 use crate::push::Request;
 

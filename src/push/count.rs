@@ -47,7 +47,7 @@ impl Tally {
             tally.recent.pop_front();
         }
         // What a stranger sent as app name is cut to what a page can show.
-        let app = app.chars().take(100).collect();
+        let app = if app.len() <= 100 { app.to_owned() } else { app.chars().take(100).collect() };
         tally.recent.push_back(Noted { at, code, app, hint, body_bytes });
     }
 

@@ -147,7 +147,7 @@ fn within_rate(hall: &Hall, grant: &Grant) -> Result<(), Refusal> {
 }
 
 /// Row 7, what goes out.
-fn translated(body: &Body<'_>, limit: usize) -> Result<Message, Refusal> {
+fn translated<'a>(body: &Body<'a>, limit: usize) -> Result<Message<'a>, Refusal> {
     translate::translate(body, limit, None).map_err(|cant| match cant {
         CantTranslate::UnknownProcessor(name) => {
             Refusal::of_field(RefusalKind::BadBody, "extra.processor", format!("{name:?} is no known processor"))
@@ -188,7 +188,7 @@ async fn deliver(
     caller: &Caller<'_>,
     device: &Cached,
     token: &DeviceToken,
-    message: &Message,
+    message: &Message<'_>,
 ) -> Result<(), Refusal> {
     let (id, asked_at) = (device.id, hall.clock.now());
     match hall.gateways.deliver(gateway, connections, caller.app, token.expose(), message, caller.until).await {

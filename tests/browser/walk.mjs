@@ -127,6 +127,17 @@ async function walk(width, hub, sink, between, javaScriptEnabled = true) {
     await see(name);
   }
 
+  await press(page, "Issue a devices key");
+  const devicesKey = await page.getByLabel("Access key", { exact: true }).inputValue();
+  await page.getByRole("link", { name: "All keys" }).click();
+  await page.locator("details.ask summary").first().click();
+  await see("keys-revoke");
+  if (!(await page.getByRole("button", { name: "Revoke" }).first().isVisible())) await page.locator("details.ask summary").first().click();
+  await page.getByRole("button", { name: "Revoke" }).first().click();
+  await page.waitForLoadState();
+  const revoked = await fetch(`${hub.url}/tokens/fcm:token-revoked-0123456789`, { method: "POST", headers: { ...headers, "X-AN-APP-KEY": devicesKey } });
+  report.equal("a revoked key is refused", `${revoked.status} ${(await revoked.json()).code}`, "400 key_revoked");
+
   await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Settings" }).click();
   await page.getByLabel("Registered users").fill("20000");
   await press(page, "Save");

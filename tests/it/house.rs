@@ -127,12 +127,14 @@ fn the_diagram_is_what_the_imports_say() {
 
 #[test]
 fn each_library_has_its_home() {
-    let homes: [(&str, &[&str]); 6] = [
+    let homes: [(&str, &[&str]); 8] = [
         ("lettre::", &["mail"]),
         ("argon2::", &["accounts"]),
         ("governor::", &["limits"]),
         ("hickory_resolver::", &["proof"]),
-        ("awc::", &["gateways", "proof"]),
+        ("awc::", &["proof"]),
+        ("hyper::", &["gateways"]),
+        ("hyper_util::", &["gateways"]),
         ("std::env::", &["cli", "settings"]),
     ];
     let mut files = Vec::new();

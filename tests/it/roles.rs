@@ -47,7 +47,7 @@ async fn each_page_lets_in_whom_its_row_says() {
 #[actix_web::test]
 async fn each_keyed_route_wants_a_key() {
     let hub = TestHub::start().await;
-    let rows = [("/tokens", routes::token_rows()), ("/api/v2", routes::v2_rows())];
+    let rows = [("/tokens", routes::token_rows()), ("/api/v2", routes::v2_rows()), ("", routes::push_rows())];
     for (scope, row) in rows.iter().flat_map(|(scope, rows)| rows.iter().map(move |row| (scope, row))) {
         assert_eq!(row.who, Who::Key, "{}", row.path);
         let body = r#"{"token":"t"}"#;
