@@ -1,15 +1,14 @@
 //! What Moodle says → what the Moodle app reads (`wire/moodle-app.md` 3), in a form that every gateway can send.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
+mod airnotifier;
+mod extra;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::decode::{Alert, Body, Platform};
+use extra::Extra;
 
 /// Members of `extra` that the phone gets under another name, or not at all: what is shown already, what is empty in
 /// practice, and `notification`, which makes the Android plugin throw.
@@ -59,8 +58,6 @@ const OPENS: [&str; 12] = [
     "usertoid",
     "courseid",
 ];
-/// The most members of `extra` that have a value; Moodle sends 32. Each is compared with those before it.
-const MOST_MEMBERS: usize = 128;
 /// Never a data key: FCM refuses them.
 const RESERVED: [&str; 2] = ["from", "message_type"];
 /// What the shortened text ends with.
@@ -114,146 +111,6 @@ pub enum CantTranslate {
         field: &'static str,
         words: String,
     },
-}
-
-/// A value of `extra` as the text that the phone gets. Null, empty text, and structures that mean nothing there are
-/// none.
-fn as_text<'a>(name: &str, raw: &'a RawValue) -> serde_json::Result<Option<Cow<'a, str>>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    let raw = raw.get();
-    Ok(match raw.as_bytes().first() {
-        Some(b'"') => Some(serde_json::from_str::<Text>(raw)?.0).filter(|text| !text.is_empty()),
-        Some(b't') => Some(Cow::Borrowed("1")),
-        Some(b'f') => Some(Cow::Borrowed("0")),
-        Some(b'n') | None => None,
-        // The app reads it as JSON in text.
-        Some(b'{' | b'[') => (name == "customdata").then_some(Cow::Borrowed(raw)),
-        // Numbers as they were written.
-        Some(_) => Some(Cow::Borrowed(raw)),
-    })
-}
-
-/// The members of `extra` that have a value.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Extra<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
-
-impl<'a> Extra<'a> {
-    /// Reads them: what Moodle sends, texts and whole numbers, in one go; anything else once more, as it was written.
-    fn parse(json: &'a str) -> serde_json::Result<Self> {
-        Members::<Plain>::read(json).or_else(|_| Members::<&RawValue>::read(json))
-    }
-
-    /// Adds a member. The first of two with one name counts: what was looked at is what is sent. `false`: there are too many.
-    fn add(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) -> bool {
-        if self.0.iter().any(|(known, _)| *known == name) {
-            return true;
-        }
-        let fits = self.0.len() < MOST_MEMBERS;
-        if fits {
-            self.0.push((name, value));
-        }
-        fits
-    }
-}
-
-/// A way of reading a member's value.
-trait Value<'a>: Deserialize<'a> {
-    fn text(self, name: &str) -> serde_json::Result<Option<Cow<'a, str>>>;
-}
-
-impl<'a> Value<'a> for &'a RawValue {
-    fn text(self, name: &str) -> serde_json::Result<Option<Cow<'a, str>>> {
-        as_text(name, self)
-    }
-}
-
-/// A text, a whole number, a yes or no, or nothing; it can't be anything else.
-struct Plain<'a>(Option<Cow<'a, str>>);
-
-impl<'a> Value<'a> for Plain<'a> {
-    fn text(self, _: &str) -> serde_json::Result<Option<Cow<'a, str>>> {
-        Ok(self.0.filter(|text| !text.is_empty()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Plain<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Found;
-        impl<'de> Visitor<'de> for Found {
-            type Value = Plain<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, a whole number, true, false or null")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Plain<'de>, E> {
-                Ok(Plain(Some(Cow::Borrowed(text))))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Plain<'de>, E> {
-                Ok(Plain(Some(Cow::Owned(text.to_owned()))))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Plain<'de>, E> {
-                Ok(Plain(Some(Cow::Owned(number.to_string()))))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Plain<'de>, E> {
-                Ok(Plain(Some(Cow::Owned(number.to_string()))))
-            }
-
-            fn visit_bool<E>(self, yes: bool) -> Result<Plain<'de>, E> {
-                Ok(Plain(Some(Cow::Borrowed(if yes { "1" } else { "0" }))))
-            }
-
-            fn visit_unit<E>(self) -> Result<Plain<'de>, E> {
-                Ok(Plain(None))
-            }
-        }
-        deserializer.deserialize_any(Found)
-    }
-}
-
-/// Reads the members of an object, each value in one way.
-struct Members<V>(PhantomData<V>);
-
-impl<'de, V: Value<'de>> Members<V> {
-    fn read(json: &'de str) -> serde_json::Result<Extra<'de>> {
-        serde_json::Deserializer::from_str(json).deserialize_map(Self(PhantomData))
-    }
-}
-
-impl<'de, V: Value<'de>> Visitor<'de> for Members<V> {
-    type Value = Extra<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Extra<'de>, A::Error> {
-        #[derive(Deserialize)]
-        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-        let mut extra = Extra(Vec::with_capacity(32));
-        while let Some(Name(name)) = map.next_key()? {
-            let value = map.next_value::<V>()?.text(&name).map_err(serde::de::Error::custom)?;
-            if value.is_some_and(|value| !extra.add(name, value)) {
-                return Err(serde::de::Error::custom(format_args!("more than {MOST_MEMBERS} members")));
-            }
-        }
-        Ok(extra)
-    }
-}
-
-impl<'a> Extra<'a> {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_ref())
-    }
-
-    /// The same, to be kept.
-    fn take(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-    }
 }
 
 /// Translates a push. `limit`: the most bytes of notification and data together. `language`: the device's, for an alert
@@ -479,14 +336,6 @@ impl Message<'_> {
             _ => Ok(()),
         }
     }
-
-    /// The body of a push to an AirNotifier: `alert`, `fcm` and no `extra`, so that its own hook changes nothing.
-    pub fn airnotifier_json(&self, token: &str) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.payload_bytes() + 512 + token.len());
-        // Can't fail: text into memory, with names that are text.
-        serde_json::to_writer(&mut out, &ForAirnotifier { message: self, token }).unwrap_or_default();
-        out
-    }
 }
 
 /// What of a notification may be shortened.
@@ -504,83 +353,6 @@ fn shorten(text: &mut String, over: usize) {
     }
     text.truncate(keep);
     text.push(ELLIPSIS);
-}
-
-struct ForAirnotifier<'a> {
-    message: &'a Message<'a>,
-    token: &'a str,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    title: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    body: &'a str,
-}
-
-impl Serialize for ForAirnotifier<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let message = self.message;
-        let mut map = serializer.serialize_map(None)?;
-        let to_apns = message.platform == Platform::Apns;
-        map.serialize_entry("device", if to_apns { "ios" } else { "fcm" })?;
-        map.serialize_entry("token", self.token)?;
-        match &message.notification {
-            Notification::None => map.serialize_entry("alert", &())?,
-            Notification::Shown { title, body } => map.serialize_entry("alert", &Shown { title, body })?,
-            Notification::Given { raw, .. } => map.serialize_entry("alert", raw)?,
-        }
-        match &message.fcm {
-            Some(raw) => map.serialize_entry("fcm", raw)?,
-            None if message.data.is_empty() || to_apns => {}
-            None => map.serialize_entry("fcm", &Fcm(message))?,
-        }
-        match &message.apns {
-            Some(raw) => map.serialize_entry("apns", raw)?,
-            // AirNotifier takes a few members of this and sends no data to APNs (`wire/airnotifier-server.md` 4.1).
-            None if to_apns => {
-                let silent = matches!(message.notification, Notification::None);
-                map.serialize_entry("apns", &constant::<S>(if silent { APNS_DIRECT_SILENT } else { APNS_DIRECT })?)?;
-            }
-            None => {}
-        }
-        map.end()
-    }
-}
-
-struct Fcm<'a>(&'a Message<'a>);
-
-impl Serialize for Fcm<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("data", &Pairs(&self.0.data))?;
-        // With `android.notification` FCM would show one even if there is none: `wire/moodle-app.md` 3.1 and 3.2.
-        let silent = matches!(self.0.notification, Notification::None);
-        let (android, apns) = if silent { (ANDROID_SILENT, APNS_SILENT) } else { (ANDROID, APNS) };
-        map.serialize_entry("android", &constant::<S>(android)?)?;
-        map.serialize_entry("apns", &constant::<S>(apns)?)?;
-        map.end()
-    }
-}
-
-const ANDROID: &str = r#"{"priority":"high","ttl":"86400s","notification":{"channel_id":"PushPluginChannel"}}"#;
-const APNS: &str = r#"{"headers":{"apns-priority":"10","apns-push-type":"alert"},"payload":{"aps":{"sound":"default"}}}"#;
-const ANDROID_SILENT: &str = r#"{"priority":"high","ttl":"86400s"}"#;
-const APNS_SILENT: &str = r#"{"headers":{"apns-priority":"5","apns-push-type":"background"},"payload":{"aps":{"content-available":1}}}"#;
-
-const APNS_DIRECT: &str = r#"{"push_type":"alert","sound":"default"}"#;
-const APNS_DIRECT_SILENT: &str = r#"{"push_type":"background","content-available":1}"#;
-
-fn constant<S: Serializer>(json: &'static str) -> Result<&'static RawValue, S::Error> {
-    serde_json::from_str(json).map_err(serde::ser::Error::custom)
-}
-
-struct Pairs<'a>(&'a [(Cow<'a, str>, Cow<'a, str>)]);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
 }
 
 #[cfg(test)]

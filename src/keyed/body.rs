@@ -32,6 +32,14 @@ pub(super) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, R
     })
 }
 
+/// Throws a body away that nobody will read. What is here already is taken, so that the connection can go on; what is not
+/// is not waited for.
+pub(super) async fn discard(req: &HttpRequest, payload: Payload) {
+    let mut payload = payload.into_inner();
+    let reading = pin!(Bytes::from_request(req, &mut payload));
+    let _ = poll!(reading);
+}
+
 fn broken_off() -> Refusal {
     Refusal::of_field(RefusalKind::BadBody, "body", "the body did not arrive whole")
 }

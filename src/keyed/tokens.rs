@@ -28,9 +28,8 @@ pub async fn create_v1(hub: Data<Hub>, req: HttpRequest, token: Path<String>, pa
         return answer::checked(&hub, &push::test_token(&hub.hall, request(&req)));
     }
     let done = async {
-        let caller = push::caller(&hub.hall, request(&req))?;
-        push::may_enrol(&hub.hall, &caller)?;
-        let form = form(&req, body::read(&req, payload).await?).await?;
+        let (caller, body) = enroller(&hub, &req, payload).await?;
+        let form = form(&req, body).await?;
         let (device, channel) = (named(&form.device, "fcm", "device")?, named(&form.channel, "default", "channel")?);
         // An app of about 2018 on an iPhone that has a token of FCM (`wire/airnotifier-server.md` 5).
         let device = if device.eq_ignore_ascii_case("ios") && token.len() > APNS_TOKEN_CHARS { "android" } else { device };
@@ -40,6 +39,18 @@ pub async fn create_v1(hub: Data<Hub>, req: HttpRequest, token: Path<String>, pa
         Ok(true) => HttpResponse::Ok().insert_header(JSON).json(json!({"status": "ok"})),
         Ok(false) => HttpResponse::Ok().insert_header(JSON).json(json!({"status": "token exists"})),
         Err(refusal) => answer::refused(&hub, &refusal),
+    }
+}
+
+/// A caller who may enrol, and what they sent. Of whoever may not the body is not read.
+async fn enroller<'a>(hub: &Hub, req: &'a HttpRequest, payload: Payload) -> Result<(push::Caller<'a>, Bytes), Refusal> {
+    let caller = push::caller(&hub.hall, request(req)).and_then(|caller| push::may_enrol(&hub.hall, &caller).map(|()| caller));
+    match caller {
+        Ok(caller) => Ok((caller, body::read(req, payload).await?)),
+        Err(refusal) => {
+            body::discard(req, payload).await;
+            Err(refusal)
+        }
     }
 }
 
@@ -71,9 +82,8 @@ impl TokenBody {
 /// `POST /api/v2/tokens`: all in a JSON body; the answer has none.
 pub async fn create_v2(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> HttpResponse {
     let done = async {
-        let caller = push::caller(&hub.hall, request(&req))?;
-        push::may_enrol(&hub.hall, &caller)?;
-        let body = TokenBody::parse(&body::read(&req, payload).await?)?;
+        let (caller, body) = enroller(&hub, &req, payload).await?;
+        let body = TokenBody::parse(&body)?;
         let form = Form { device: body.device.unwrap_or_default(), channel: body.channel.unwrap_or_default() };
         let (device, channel) = (named(&form.device, "fcm", "device")?, named(&form.channel, "default", "channel")?);
         push::enrol(&hub.hall, &caller, &body.token, device, channel).await

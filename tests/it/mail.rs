@@ -17,7 +17,7 @@ use belfry::mail::{self, EmailAddress, LetterState, Outbox, PasswordChanged, Pos
 use futures_util::future::join_all;
 use secrecy::SecretString;
 
-use crate::support::{PASSWORD, TestHub};
+use crate::support::{FORM, TestHub};
 
 /// Where in its talk a server says no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,20 +215,6 @@ fn another(hub: &TestHub, sink: &Sink) -> Outbox {
     let url = SecretString::from(sink.url.clone());
     Outbox::new(hub.hub.db.clone(), hub.clock.clone(), sender, Some(&url), false).unwrap()
 }
-
-const FORM: [(&str, &str); 11] = [
-    ("name", "Example School"),
-    ("url", "https://moodle.school.example"),
-    ("description", ""),
-    ("contact_name", "Ada Admin"),
-    ("contact_email", "ada@school.example"),
-    ("password", PASSWORD),
-    ("country", "ES"),
-    ("language", "en"),
-    ("users", "1200"),
-    ("privacy", "named"),
-    ("policy_agreed", "1"),
-];
 
 /// Registers a site, with what is typed in place of what stands in [`FORM`].
 async fn register(hub: &TestHub, typed: &[(&str, &str)]) -> StatusCode {

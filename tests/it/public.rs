@@ -12,21 +12,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use secrecy::ExposeSecret;
 
-use crate::support::{PASSWORD, TestHub};
-
-const FORM: [(&str, &str); 11] = [
-    ("name", "Example School"),
-    ("url", "https://moodle.school.example"),
-    ("description", ""),
-    ("contact_name", "Ada Admin"),
-    ("contact_email", "ada@school.example"),
-    ("password", PASSWORD),
-    ("country", "ES"),
-    ("language", "en"),
-    ("users", "1200"),
-    ("privacy", "named"),
-    ("policy_agreed", "1"),
-];
+use crate::support::{FORM, PASSWORD, TestHub};
 
 fn form_with(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
     FORM.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect()

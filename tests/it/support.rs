@@ -27,6 +27,21 @@ use serde_json::Value;
 pub const APP: &str = "commoodlemoodlemobile";
 pub const PASSWORD: &str = "quite a long password";
 
+/// A registration as its form sends it.
+pub const FORM: [(&str, &str); 11] = [
+    ("name", "Example School"),
+    ("url", "https://moodle.school.example"),
+    ("description", ""),
+    ("contact_name", "Ada Admin"),
+    ("contact_email", "ada@school.example"),
+    ("password", PASSWORD),
+    ("country", "ES"),
+    ("language", "en"),
+    ("users", "1200"),
+    ("privacy", "named"),
+    ("policy_agreed", "1"),
+];
+
 /// A database that goes with the test.
 enum Store {
     Folder(tempfile::TempDir),

@@ -1,6 +1,8 @@
 //! Who is at the other end of a page: the session or none, the CSRF token, the word left by the page before. Every
 //! page's scope is wrapped by [`pages`], and every row of `routes.rs` by [`allow`].
 
+mod guard;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -10,35 +12,21 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web::{BytesMut, Data};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
-use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::{self, Account, Role, Session};
+pub use guard::{Posted, Who, allow};
+
+use crate::accounts::{self, Account, Session};
 use crate::audit::Actor;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::secret::{self, Purpose};
-use crate::web::{self, ErrorPage, Fields, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
+use crate::web::{self, ErrorPage, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
 
-/// The largest form that a page takes, in bytes.
-const FORM_BYTES: usize = 64 * 1024;
 /// How often a session's last use is written.
 const TOUCH: Duration = Duration::from_secs(600);
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Anybody.
-    Anyone,
-    /// Anybody who is logged in; what they see is scoped to what is theirs.
-    Account,
-    /// A member of the hub team with at least this role.
-    Staff(Role),
-    /// Who holds an access key: checked by `push`, in the order that clients expect.
-    Key,
-}
 
 /// A visit to a page.
 #[derive(Clone)]
@@ -141,19 +129,6 @@ from_visit!(Staff, visit => match visit.session.clone() {
     Some((_, account)) if account.role.is_some() => Ok(Staff { visit, account }),
     _ => Err(Error::LoggedOut),
 });
-
-/// A form whose CSRF token and origin were checked.
-pub struct Posted(pub Fields);
-
-impl FromRequest for Posted {
-    type Error = Error;
-    type Future = std::future::Ready<Result<Self, Error>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let fields = req.extensions().get::<Fields>().cloned();
-        std::future::ready(fields.map(Self).ok_or_else(|| Error::Internal(anyhow::anyhow!("a form that nobody checked"))))
-    }
-}
 
 fn hub_of(req: &ServiceRequest) -> Result<Data<Hub>, Error> {
     req.app_data::<Data<Hub>>().cloned().ok_or_else(|| Error::Internal(anyhow::anyhow!("no hub")))
@@ -331,79 +306,6 @@ fn dressed(hub: &Hub, visit: &Visit, status: StatusCode, error: Option<&Error>) 
 
 fn redirect_now(to: &str) -> actix_web::HttpResponse {
     actix_web::HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
-}
-
-/// Wraps one row of `routes.rs`: lets in who may call, and checks each form's origin and CSRF token.
-pub async fn allow(who: Who, mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
-    // An error becomes an answer here already: as an error it would pass by the face of the scope.
-    match admit(who, &mut req).await {
-        Ok(()) => Ok(next.call(req).await?.map_into_boxed_body()),
-        Err(error) => Ok(req.error_response(error)),
-    }
-}
-
-async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
-    let visit = req.extensions().get::<Visit>().cloned();
-    let Some(visit) = visit else {
-        // Only the keyed API and the operators' routes stand outside the scope of pages.
-        return match who {
-            Who::Key | Who::Anyone => Ok(()),
-            Who::Account | Who::Staff(_) => Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages"))),
-        };
-    };
-    let role = visit.account().and_then(|account| account.role);
-    match who {
-        Who::Anyone | Who::Key => {}
-        Who::Account | Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut),
-        Who::Account => {}
-        Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
-        Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.")),
-    }
-    if req.method() == Method::POST {
-        // A logout in an old tab, by somebody who is logged out already, is no forgery.
-        let fields = match checked_form(&visit, req).await {
-            Err(Error::OldForm) if req.path() == "/logout" && visit.session.is_none() => Fields::default(),
-            checked => checked?,
-        };
-        req.extensions_mut().insert(fields);
-    }
-    Ok(())
-}
-
-async fn checked_form(visit: &Visit, req: &mut ServiceRequest) -> Result<Fields, Error> {
-    same_origin(req)?;
-    let fields = Fields::parse(&body(req).await?);
-    if !secret::same(fields.text("csrf_token").as_bytes(), visit.csrf.as_bytes()) {
-        return Err(Error::OldForm);
-    }
-    Ok(fields)
-}
-
-/// A form comes from the hub's own pages: by its public address, or by the name that the browser has asked for.
-fn same_origin(req: &ServiceRequest) -> Result<(), Error> {
-    let Some(origin) = req.headers().get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
-    let hub = hub_of(req)?;
-    let host = origin.split_once("://").map(|(_, host)| host);
-    let asked = req.headers().get(header::HOST).and_then(|v| v.to_str().ok());
-    if origin == hub.public_url.origin() || (host.is_some() && host == asked) {
-        Ok(())
-    } else {
-        Err(Error::Forbidden("This form was sent from another site."))
-    }
-}
-
-async fn body(req: &mut ServiceRequest) -> Result<BytesMut, Error> {
-    let mut payload = req.take_payload();
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|e| Error::Malformed(format!("The form did not arrive whole ({e}).")))?;
-        if body.len() + chunk.len() > FORM_BYTES {
-            return Err(Error::TooLarge(FORM_BYTES));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// Begins a session for an account, and goes to a page with it. An older session of this browser ends: the cookie's
