@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use serde::Serialize;
@@ -66,6 +66,12 @@ impl Timestamp {
     pub fn day(self) -> Self {
         let seconds = self.seconds();
         Self::from_micros((seconds - seconds.rem_euclid(86_400)) * 1_000_000)
+    }
+
+    /// The start of this moment's UTC month.
+    pub fn month(self) -> Self {
+        let first = self.0.date_naive().with_day(1).and_then(|day| day.and_hms_opt(0, 0, 0));
+        first.map_or(self, |start| Self(start.and_utc()))
     }
 
     /// How long ago `earlier` was; nothing when it lies ahead.
@@ -157,6 +163,7 @@ mod tests {
         assert_eq!(time.sortable().parse(), Ok(time));
         assert_eq!(time.hour().sortable(), "2026-01-31T12:00:00.000000Z");
         assert_eq!(time.day().sortable(), "2026-01-31T00:00:00.000000Z");
+        assert_eq!(time.month().sortable(), "2026-01-01T00:00:00.000000Z");
     }
 
     #[test]

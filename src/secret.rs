@@ -6,7 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// Random bytes from the system.
@@ -25,6 +28,40 @@ pub fn random_text() -> SecretString {
     URL_SAFE_NO_PAD.encode(random::<32>()).into()
 }
 
+/// A random text of letters and digits alone: `length` of them, just under six bits each.
+pub fn random_alphanumeric(length: usize) -> SecretString {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        // 248 is four times 62: what lies above would make the first letters likelier.
+        let fair = random::<64>().into_iter().filter(|byte| *byte < 248);
+        text.extend(fair.take(length - text.len()).map(|byte| char::from(ALPHABET[usize::from(byte) % 62])));
+    }
+    text.into()
+}
+
+/// MD5 in lower-case hexadecimal digits: what Moodle makes of its secrets. It protects nothing here.
+pub fn md5_hex(bytes: &[u8]) -> String {
+    hex(&Md5::digest(bytes))
+}
+
+/// HMAC-SHA256 (RFC 2104) in lower-case hexadecimal digits.
+pub fn hmac_sha256_hex(key: &[u8], message: &[u8]) -> String {
+    #[expect(clippy::expect_used, reason = "can't fail: HMAC takes keys of any length (RFC 2104 2)")]
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key of any length");
+    mac.update(message);
+    hex(&mac.finalize().into_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Whether two byte strings are the same, in a time that does not tell where they differ.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
@@ -39,15 +76,21 @@ pub enum Purpose {
     Link,
     Csrf,
     Fingerprint,
+    /// The token that a Moodle calls the hub with.
+    HubToken,
+    /// The md5 of a site's secret, by which its Moodle is known.
+    SiteSecret,
 }
 
-const PURPOSES: [(Purpose, &str); 6] = [
+const PURPOSES: [(Purpose, &str); 8] = [
     (Purpose::AccessKey, "belfry 2026 access key"),
     (Purpose::DeviceToken, "belfry 2026 device token"),
     (Purpose::Session, "belfry 2026 session"),
     (Purpose::Link, "belfry 2026 one-time link"),
     (Purpose::Csrf, "belfry 2026 csrf"),
     (Purpose::Fingerprint, "belfry 2026 fingerprint"),
+    (Purpose::HubToken, "belfry 2026 hub token"),
+    (Purpose::SiteSecret, "belfry 2026 site secret"),
 ];
 
 /// The hub's master secret, as the keys derived from it. The secret itself is not kept.
@@ -131,6 +174,27 @@ mod tests {
         sealed[30] ^= 1;
         assert_eq!(ring("one").open(&sealed), None);
         assert_eq!(ring("one").open(b"short"), None);
+    }
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        // RFC 1321 A.5; RFC 4231 4.3.
+        assert_eq!(md5_hex(b""), "d41d8cd98f00b204e9800998ecf8427e");
+        assert_eq!(md5_hex(b"message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hmac_sha256_hex(b"Jefe", b"what do ya want for nothing?"), expected);
+    }
+
+    #[test]
+    fn a_random_text_of_letters_and_digits_uses_them_all() {
+        let text = random_alphanumeric(6_200);
+        let text = text.expose_secret();
+        assert_eq!(text.len(), 6_200);
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let mut used: Vec<u8> = text.bytes().collect();
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used.len(), 62);
     }
 
     #[test]

@@ -263,6 +263,15 @@ pub fn about_site(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<Posted
     Ok(of_site.order(letters::id.desc()).limit(most).select(Posted::as_select()).load(conn)?)
 }
 
+/// Whether a letter of a kind about a site was posted since a moment.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn posted_since(conn: &mut Conn, site: SiteId, kind: &str, since: Timestamp) -> Result<bool, Fault> {
+    let posted = letters::table.filter(letters::site_id.eq(site).and(letters::kind.eq(kind)).and(letters::created_at.gt(since)));
+    Ok(posted.count().get_result::<i64>(conn)? > 0)
+}
+
 /// How many letters wait, and how many of those have failed before or were given up.
 ///
 /// # Errors

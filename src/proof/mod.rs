@@ -18,6 +18,8 @@ use crate::secret::same;
 
 /// How long all of one look may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a caller waits while their host name is looked up: an admin's page waits with them.
+const NAME_PATIENCE: Duration = Duration::from_millis(1_500);
 /// How many looks run at once: each holds a connection and a page, and strangers say where it goes.
 const LOOKS: usize = 8;
 /// How much of a front page is read: the head of a page is at its beginning.
@@ -156,6 +158,26 @@ impl Prober {
             (_, true) => Ok(()),
             (true, false) => Err(NoProof::NoRecord),
             (false, false) => Err(NoProof::WrongRecord),
+        }
+    }
+
+    /// Whether a site's host name leads to an address from which somebody has called. A private address proves nothing to a
+    /// hub that may not visit any: it is the same one in every network.
+    pub async fn is_at(&self, site: &Url, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        if !self.may_visit(address) {
+            return false;
+        }
+        match site.host() {
+            Some(Host::Ipv4(v4)) => address == IpAddr::from(v4),
+            Some(Host::Ipv6(v6)) => address == IpAddr::from(v6).to_canonical(),
+            Some(Host::Domain(host)) => {
+                let Ok(_place) = self.looks.try_acquire() else { return false };
+                let port = site.port_or_known_default().unwrap_or(80);
+                let found = tokio::time::timeout(NAME_PATIENCE, dns::addresses(host, port)).await;
+                matches!(found, Ok(Ok(found)) if found.iter().any(|found| found.to_canonical() == address))
+            }
+            None => false,
         }
     }
 

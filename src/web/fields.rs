@@ -71,6 +71,18 @@ impl Fields {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Takes what others have; what both have is theirs, unless it is empty.
+    pub fn take(&mut self, others: Self) {
+        let filled = others.0.into_iter().filter(|(name, value)| !value.is_empty() || !self.0.contains_key(name));
+        let filled: Vec<_> = filled.collect();
+        self.0.extend(filled);
+    }
+
+    /// As a browser would send it.
+    pub fn encoded(&self) -> Vec<u8> {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish().into_bytes()
+    }
+
     /// What was typed; nothing for a field that did not come.
     pub fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
