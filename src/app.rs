@@ -24,6 +24,7 @@ use crate::limits::Rate;
 use crate::mail::{self, Desk, Outbox, Sender};
 use crate::proof::Prober;
 use crate::push::{self, Counts, Hall};
+use crate::registrations;
 use crate::routes;
 use crate::secret::Keyring;
 use crate::settings::{ClaimedPush, Profile, Settings};
@@ -110,6 +111,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         Ok::<_, Fault>(here)
     });
     let changes = Arc::new(Mutex::new(changes.await?));
+    warn_of_moved_hub(settings, &db).await?;
     let apps: BTreeMap<_, _> = settings.apps.iter().map(|(name, app)| (name.clone(), app.gateway)).collect();
     let airnotifier = settings.gateways.airnotifier.as_ref().map(|a| {
         let urls = a.urls.iter().map(ToString::to_string).collect();
@@ -152,7 +154,24 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         proxies: Proxies::new(settings.server.trusted_proxies.clone()),
         assets: Assets::new(""),
         limits: settings.limits.clone(),
+        rotation_overlap: settings.keys.rotation_overlap,
+        sitecheck_from: settings.registration.sitecheck_from.clone(),
     })
+}
+
+/// Says so loudly when registered sites know the hub by another address: Moodle keeps its registration under the exact one.
+async fn warn_of_moved_hub(settings: &Settings, db: &Db) -> Result<(), Fault> {
+    let url = settings.server.public_url.as_str().to_owned();
+    let sites = db.read(move |conn| registrations::moved_hub(conn, &url)).await?;
+    if sites > 0 {
+        let public_url = settings.server.public_url.as_str();
+        tracing::error!(
+            sites,
+            public_url,
+            "sites are registered with another server.public_url: they don't find their registration any more"
+        );
+    }
+    Ok(())
 }
 
 /// A hub that runs.
@@ -250,6 +269,7 @@ pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     accounts::trim(tx.conn(), now)?;
     ChangeLog::trim(tx.conn(), now)?;
     mail::trim(tx.conn(), now)?;
+    registrations::trim(tx.conn(), now)?;
     for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
         if sites::forget_registered(tx, account)? {
             accounts::forget(tx, account)?;

@@ -3,18 +3,23 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ipnet::IpNet;
 
 use crate::accounts::Passwords;
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::db::{ChangeLog, Db};
 use crate::error::Error;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SiteId};
 use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
 use crate::secret::{Keyring, Purpose};
 use crate::settings::{Limits, Profile, PublicUrl};
+use crate::sites::{self, ProofKind, Site, SiteError, SiteState};
 use crate::web::{Assets, Proxies};
 
 /// How many addresses a limiter remembers at most.
@@ -22,6 +27,13 @@ const ADDRESSES: usize = 50_000;
 
 /// How many looks at their sites an account may ask for in an hour: each makes the hub visit an address of its choice.
 const VERIFICATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
+/// How often in a minute an address may ask whether a site is registered: each answer tells a stranger something.
+const SITECHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+/// How often in a minute an address may call by the hub protocol: many Moodles may share one.
+const HUB_CALLS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
+/// How often in an hour a site may tell of itself: a Moodle does it weekly, and when its admin presses a button.
+const REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// The hub.
 pub struct Hub {
@@ -45,6 +57,10 @@ pub struct Hub {
     pub proxies: Proxies,
     pub assets: Assets,
     pub limits: Limits,
+    /// How long a key goes on working once its Moodle has asked for another one.
+    pub rotation_overlap: Duration,
+    /// Who may ask whether a site is registered; nobody named: anybody, at a rate.
+    pub sitecheck_from: Vec<IpNet>,
     pub doors: Doors,
 }
 
@@ -62,6 +78,31 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// A site's own server has called, known by its token or secret: that it called from an address to which the site's host
+    /// name leads is proof 1 of design.md section 3. Gives the site as it is afterwards.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub async fn take_call_as_proof(&self, site: Site, from: Option<IpAddr>) -> Result<Site, Error> {
+        let may_prove = matches!(site.state, SiteState::Unverified | SiteState::Claimed) && site.proof.is_none();
+        let (Some(from), true) = (from, may_prove) else { return Ok(site) };
+        if !self.prober.is_at(site.site_url()?.as_url(), from).await {
+            return Ok(site);
+        }
+        let (id, now, desk) = (site.id, self.clock.now(), self.desk.clone());
+        let proved = self.db.write(move |tx| {
+            let here = sites::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+            // Beside another proof it is held already: nothing new is said.
+            if here.proof.is_none() && matches!(here.state, SiteState::Unverified | SiteState::Claimed) {
+                sites::prove(tx, &desk, now, Actor::Hub, id, ProofKind::Call, None)?;
+            }
+            sites::find(tx.conn(), id)?.ok_or(SiteError::Unknown)
+        });
+        Ok(proved.await?)
+    }
+}
+
 /// The limits of what strangers may ask for, by address.
 pub struct Doors {
     pub registrations: Keyed<Network>,
@@ -73,6 +114,14 @@ pub struct Doors {
     pub letters_to: Keyed<[u8; 32]>,
     /// Looks at a site that is to be proved.
     pub verifications: Keyed<AccountId>,
+    /// Requests for access keys, from an address and for a site.
+    pub accesskeys: Keyed<Network>,
+    pub accesskeys_of: Keyed<SiteId>,
+    /// Questions whether a site is registered.
+    pub sitechecks: Keyed<Network>,
+    /// Calls of the hub protocol, from an address, and what a site tells of itself.
+    pub hub_calls: Keyed<Network>,
+    pub reports_of: Keyed<SiteId>,
 }
 
 impl Doors {
@@ -102,6 +151,11 @@ impl Doors {
             resets: Keyed::new(Rate::per_hour("resets", limits.resets_per_hour), clock, ADDRESSES),
             letters_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour.max(limits.resets_per_hour)), clock, ADDRESSES),
             verifications: Keyed::new(Rate::per_hour("verifications", VERIFICATIONS), clock, ADDRESSES),
+            accesskeys: Keyed::new(Rate::per_hour("accesskeys", limits.accesskeys_per_address_per_hour), clock, ADDRESSES),
+            accesskeys_of: Keyed::new(Rate::per_hour("accesskeys", limits.accesskeys_per_site_per_hour), clock, ADDRESSES),
+            sitechecks: Keyed::new(Rate::per_minute("sitechecks", SITECHECKS), clock, ADDRESSES),
+            hub_calls: Keyed::new(Rate::per_minute("hub_calls", HUB_CALLS), clock, ADDRESSES),
+            reports_of: Keyed::new(Rate::per_hour("reports", REPORTS), clock, ADDRESSES),
         }
     }
 }

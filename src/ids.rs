@@ -67,6 +67,8 @@ ids! {
     AccountId;
     /// One Moodle installation.
     SiteId;
+    /// A Moodle's registration by its own protocol.
+    RegistrationId;
     /// An access key.
     KeyId;
     /// A device token as enrolled for one site.

@@ -19,6 +19,7 @@ pub mod mail; // letters, outbox, SMTP
 pub mod limits; // rates and quotas
 pub mod accounts; // people, passwords, sessions
 pub mod sites; // sites, states, URLs
+pub mod registrations; // sites as their own Moodle registers them
 pub mod proof; // what proves ownership; the guarded fetcher
 pub mod keys; // access keys; the table in memory
 pub mod devices; // enrolment, feedback; the cache
@@ -34,6 +35,7 @@ pub mod public; // anybody
 pub mod my; // a site's admin
 pub mod staff; // the hub team
 pub mod keyed; // who holds an access key
+pub mod moodle; // a Moodle, in the hub protocol's words
 
 // Above all.
 pub mod routes; // every route on one page

@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::accounts::Role;
 use crate::visit::{Who, allow, pages};
-use crate::{keyed, my, public, staff};
+use crate::{keyed, moodle, my, public, staff};
 
 /// A row: who may do what where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,8 @@ macro_rules! rows {
             $({
                 let route = web::route().guard(fn_guard(|ctx| answers(&Method::$method, &ctx.head().method)));
                 let route = route.to($handler);
-                // Who holds a key is asked for it by `push`, in the order that clients expect: a guard would only cost time.
-                let route = if $who == Who::Key { route } else { route.wrap(from_fn(|req, next| allow($who, req, next))) };
+                // Who holds a key or a token is asked for it further in, in the order that clients expect: a guard would only cost time.
+                let route = if matches!($who, Who::Key | Who::Moodle) { route } else { route.wrap(from_fn(|req, next| allow($who, req, next))) };
                 let (mut methods, resource) = match resources.iter().position(|(path, ..)| *path == $path) {
                     Some(index) => { let (_, methods, resource) = resources.remove(index); (methods, resource) },
                     None => (Vec::new(), web::resource($path)),
@@ -65,6 +65,10 @@ rows! { page_rows, configure_pages {
     GET  "/password/reset"                    public::password::reset,         Who::Anyone;
     POST "/password/reset"                    public::password::set,           Who::Anyone;
 
+    // A Moodle whose hub address ends with a slash asks for it twice.
+    GET  "/{slash:/?}local/hub/siteregistration.php" moodle::register::show,   Who::Foreign;
+    POST "/{slash:/?}local/hub/siteregistration.php" moodle::register::submit, Who::Foreign;
+
     GET  "/account"                           my::account::show,               Who::Account;
     POST "/account/profile"                   my::account::profile,            Who::Account;
     POST "/account/password"                  my::account::password,           Who::Account;
@@ -80,6 +84,8 @@ rows! { page_rows, configure_pages {
     POST "/my/sites/{site}/verify"            my::verify::check,               Who::Account;
     GET  "/my/sites/{site}/settings"          my::settings::show,              Who::Account;
     POST "/my/sites/{site}/settings"          my::settings::save,              Who::Account;
+    POST "/my/sites/{site}/pair"              my::moodle::pair,                Who::Account;
+    POST "/my/sites/{site}/newcomers/{newcomer}" my::moodle::decide,           Who::Account;
     POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::Account;
 
     GET  "/staff"                             staff::home::show,               ANALYST;
@@ -88,9 +94,28 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/verify"         staff::sites::verify,            REVIEWER;
     POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER;
     POST "/staff/sites/{site}/lift"           staff::sites::lift,              REVIEWER;
+    POST "/staff/sites/{site}/move"           staff::sites::move_to,           REVIEWER;
+    POST "/staff/sites/{site}/separate"       staff::sites::separate,          REVIEWER;
+    POST "/staff/sites/{site}/refuse"         staff::sites::refuse,            REVIEWER;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;
     POST "/staff/outbox/{letter}/again"       staff::outbox::again,            REVIEWER;
+} }
+
+// What a site's server calls: known by the token in the form.
+rows! { hub_rows, configure_hub {
+    GET  "/webservices.php" moodle::webservice::call, Who::Moodle;
+    POST "/webservices.php" moodle::webservice::call, Who::Moodle;
+    GET  "/download.php"    moodle::check::download,  Who::Anyone;
+} }
+
+rows! { check_rows, configure_checks {
+    GET "/{slash:/?}local/sitecheck/check.php" moodle::check::sitecheck, Who::Anyone;
+} }
+
+rows! { accesskey_rows, configure_accesskeys {
+    POST ""  keyed::accesskeys::create_v1, Who::Key;
+    POST "/" keyed::accesskeys::create_v1, Who::Key;
 } }
 
 rows! { token_rows, configure_tokens {
@@ -105,6 +130,8 @@ rows! { push_rows, configure_push {
 } }
 
 rows! { v2_rows, configure_v2 {
+    POST   "/accesskeys"        keyed::accesskeys::create_v2, Who::Key;
+    POST   "/accesskeys/"       keyed::accesskeys::create_v2, Who::Key;
     POST   "/tokens"            keyed::tokens::create_v2, Who::Key;
     POST   "/tokens/"           keyed::tokens::create_v2, Who::Key;
     DELETE "/tokens/{token:.+}" keyed::tokens::delete,    Who::Key;
@@ -141,8 +168,16 @@ async fn not_found() -> Result<actix_web::HttpResponse, crate::error::Error> {
 pub fn configure(config: &mut ServiceConfig) {
     config
         .configure(configure_push)
+        .service(web::scope("/accesskeys").wrap(from_fn(keyed::face)).configure(configure_accesskeys))
         .service(web::scope("/tokens").wrap(from_fn(keyed::face)).configure(configure_tokens).default_service(web::route().to(not_found)))
         .service(web::scope("/api/v2").wrap(from_fn(keyed::face)).configure(configure_v2).default_service(web::route().to(not_found)))
         .configure(configure_operators)
+        .service(
+            web::scope("/{slash:/?}local/hub/webservice")
+                .wrap(from_fn(moodle::face))
+                .configure(configure_hub)
+                .default_service(web::route().to(not_found)),
+        )
+        .configure(configure_checks)
         .service(web::scope("").wrap(from_fn(pages)).configure(configure_pages).default_service(web::route().to(not_found)));
 }

@@ -15,6 +15,8 @@ use crate::secret::{self, Keyring};
 
 /// How long a mailed link may be followed, in hours.
 pub const LINK_HOURS: u64 = 48;
+/// How long the link for a Moodle's contact may be followed, in hours: nobody waits for that letter.
+pub const CONTACT_LINK_HOURS: u64 = 14 * 24;
 /// How long a password link may be followed, in hours.
 const RESET_HOURS: u64 = 2;
 /// A session ends after this long without use.
@@ -125,6 +127,42 @@ fn mail_confirm_link(
     };
     mail::post(tx, now, to, &letter, Some(&token))?;
     Ok(())
+}
+
+/// The token of a link for the contact that a site's Moodle has named: following it shows that the mailbox is theirs, and
+/// makes an account where there is none. `None`: this address gets none, since it belongs to an invited member of the
+/// team who has not come yet.
+///
+/// # Errors
+/// When it can't be written.
+pub fn contact_link(
+    tx: &mut Tx,
+    ring: &Keyring,
+    now: Timestamp,
+    to: &Recipient,
+    language: &str,
+    site: SiteId,
+) -> Result<Option<SecretString>, Fault> {
+    tx.alone()?;
+    let key = to.address.key();
+    let account = match store::by_email(tx.conn(), &key)? {
+        Some(known) if known.confirmed_at.is_none() && known.role.is_some() => return Ok(None),
+        Some(known) => known.id,
+        None => {
+            let id = AccountId::new(now);
+            let new = NewAccount { id, email: to.address.as_str(), email_key: &key, name: &to.name, language, role: None, now };
+            store::insert(tx.conn(), &new)?;
+            audit::note(tx, now, Actor::Hub, Event::AccountCreated, id, None)?;
+            id
+        }
+    };
+    let token = secret::random_text();
+    let token_hash = link_hash(ring, token.expose_secret());
+    let expires_at = now + hours(CONTACT_LINK_HOURS);
+    let link =
+        NewLink { account, purpose: Purpose::Confirm, site: Some(site), password_hash: None, token_hash: &token_hash, now, expires_at };
+    store::insert_link(tx.conn(), &link)?;
+    Ok(Some(token))
 }
 
 /// What a confirm link confirmed.

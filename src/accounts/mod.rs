@@ -6,8 +6,8 @@ mod password;
 mod store;
 
 pub use life::{
-    Confirmed, LINK_HOURS, LinkError, SignIn, SignUp, account_for, begin_session, change_name, change_password, confirm, forget, forgot,
-    invite_staff, is_open, log_in, mail_confirmation, never_confirmed, reset_password, sign_up,
+    CONTACT_LINK_HOURS, Confirmed, LINK_HOURS, LinkError, SignIn, SignUp, account_for, begin_session, change_name, change_password,
+    confirm, contact_link, forget, forgot, invite_staff, is_open, log_in, mail_confirmation, never_confirmed, reset_password, sign_up,
 };
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};

@@ -48,6 +48,13 @@ text_enum! {
         PushOn => "push_on",
         KeyIssued => "key_issued",
         KeyRevoked => "key_revoked",
+        SiteClaimed => "site_claimed",
+        SiteJoined => "site_joined",
+        SiteMoved => "site_moved",
+        SiteSeparated => "site_separated",
+        SiteRefused => "site_refused",
+        SiteAdopted => "site_adopted",
+        PairingOpened => "pairing_opened",
     }
 }
 

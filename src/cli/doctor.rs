@@ -7,6 +7,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::gateways;
 use crate::mail::Outbox;
+use crate::registrations;
 use crate::settings::Settings;
 
 struct Findings {
@@ -44,6 +45,7 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
                 let ring = app::keyring(settings, &db).await;
                 findings.note("secret", ring.map(|_| "the one that the database was made with".to_owned()).map_err(|e| format!("{e:#}")));
             }
+            findings.note("public URL", registered_with(settings, &db));
             let smtp = settings.mail.smtp_url.as_ref();
             let outbox = Outbox::new(db, Clock::system(), app::sender(settings), smtp, false);
             findings.note("mail", mail(outbox.map(|outbox| outbox.server_answers())));
@@ -56,6 +58,18 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
     say(if findings.wrong == 0 { "All is well.".to_owned() } else { format!("{} to mend.", findings.wrong) });
     Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A Moodle keeps its registration under the hub's exact address (`wire/moodle-client.md` 0.13).
+fn registered_with(settings: &Settings, db: &crate::db::Db) -> Result<String, String> {
+    let url = settings.server.public_url.as_str();
+    match db.read_here(|conn| registrations::moved_hub(conn, url)) {
+        Ok(0) => Ok(format!("{url}, by which every registered Moodle knows this hub")),
+        Ok(sites) => {
+            Err(format!("{sites} sites are registered with another address than {url}: they don't find their registration any more"))
+        }
+        Err(fault) => Err(fault.to_string()),
+    }
 }
 
 fn mail(answered: anyhow::Result<Option<Result<bool, String>>>) -> Result<String, String> {

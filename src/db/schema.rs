@@ -80,6 +80,13 @@ diesel::table! {
         created_at -> Moment,
         changed_at -> Moment,
         revision -> BigInt,
+        contact_name -> Nullable<Text>,
+        contact_email -> Nullable<Text>,
+        contact_told_at -> Nullable<Moment>,
+        held_beside -> Nullable<Id>,
+        refused_at -> Nullable<Moment>,
+        pairing_until -> Nullable<Moment>,
+        called_at -> Nullable<Moment>,
     }
 }
 
@@ -100,6 +107,51 @@ diesel::table! {
         expires_at -> Nullable<Moment>,
         revoked_at -> Nullable<Moment>,
         last_used_at -> Nullable<Moment>,
+        requested -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    registrations (id) {
+        id -> Id,
+        site_id -> Id,
+        secret_hash -> Binary,
+        identifier_hash -> Binary,
+        signing_sealed -> Nullable<Binary>,
+        token_hash -> Nullable<Binary>,
+        hub_url -> Text,
+        created_at -> Moment,
+        called_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    site_reports (site_id, day) {
+        site_id -> Id,
+        day -> Moment,
+        at -> Moment,
+        signed -> Bool,
+        figures -> Text,
+        unknown -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    plugin_reports (site_id, month) {
+        site_id -> Id,
+        month -> Moment,
+        at -> Moment,
+        plugins -> Nullable<Text>,
+        ai -> Nullable<Text>,
     }
 }
 
@@ -227,9 +279,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     hub_secret,
     letters,
     links,
+    plugin_reports,
     recent_pushes,
+    registrations,
     sessions,
+    site_reports,
     sites,
     usage_hourly
 );
 diesel::joinable!(sessions -> accounts (account_id));
+diesel::joinable!(registrations -> sites (site_id));

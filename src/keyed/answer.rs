@@ -44,6 +44,11 @@ pub(super) fn checked(hub: &Hub, refusal: &Refusal) -> HttpResponse {
     answer(hub, refusal, 400, words)
 }
 
+/// The answer to a refusal in other words than the table's: those that an admin reads in Moodle's own debugging output.
+pub(super) fn refused_in(hub: &Hub, refusal: &Refusal, words: &str) -> HttpResponse {
+    answer(hub, refusal, refusal.kind.row().status, words)
+}
+
 fn answer(hub: &Hub, refusal: &Refusal, status: u16, words: &str) -> HttpResponse {
     let row = refusal.kind.row();
     // Every status of the table is one.

@@ -1,7 +1,9 @@
 //! The keyed API, for who holds an access key, in AirNotifier's words (`wire/airnotifier-server.md`).
 
+pub mod accesskeys;
 mod answer;
 mod body;
+mod form;
 pub mod push;
 pub mod tokens;
 

@@ -1,18 +1,14 @@
 //! Enrolment, in both of AirNotifier's spellings (`wire/airnotifier-server.md` 5).
 
-use actix_multipart::Multipart;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{self, JSON};
-use super::{body, request};
+use super::{body, form, request};
 use crate::hub::Hub;
 use crate::push::{self, Refusal, RefusalKind};
-use crate::web::Fields;
 
 /// Not a token: Moodle asks for it to check its key.
 const TEST_TOKEN: &str = "testtoken";
@@ -29,8 +25,8 @@ pub async fn create_v1(hub: Data<Hub>, req: HttpRequest, token: Path<String>, pa
     }
     let done = async {
         let (caller, body) = enroller(&hub, &req, payload).await?;
-        let form = form(&req, body).await?;
-        let (device, channel) = (named(&form.device, "fcm", "device")?, named(&form.channel, "default", "channel")?);
+        let form = form::read(&req, body).await?;
+        let (device, channel) = (named(form.text("device"), "fcm", "device")?, named(form.text("channel"), "default", "channel")?);
         // An app of about 2018 on an iPhone that has a token of FCM (`wire/airnotifier-server.md` 5).
         let device = if device.eq_ignore_ascii_case("ios") && token.len() > APNS_TOKEN_CHARS { "android" } else { device };
         push::enrol(&hub.hall, &caller, token, device, channel).await
@@ -84,8 +80,8 @@ pub async fn create_v2(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Ht
     let done = async {
         let (caller, body) = enroller(&hub, &req, payload).await?;
         let body = TokenBody::parse(&body)?;
-        let form = Form { device: body.device.unwrap_or_default(), channel: body.channel.unwrap_or_default() };
-        let (device, channel) = (named(&form.device, "fcm", "device")?, named(&form.channel, "default", "channel")?);
+        let (device, channel) = (body.device.unwrap_or_default(), body.channel.unwrap_or_default());
+        let (device, channel) = (named(&device, "fcm", "device")?, named(&channel, "default", "channel")?);
         push::enrol(&hub.hall, &caller, &body.token, device, channel).await
     };
     match done.await {
@@ -110,12 +106,6 @@ pub async fn delete(hub: Data<Hub>, req: HttpRequest, token: Path<String>) -> Ht
     }
 }
 
-#[derive(Default)]
-struct Form {
-    device: String,
-    channel: String,
-}
-
 /// A name of a device or channel, or its default when there is none.
 fn named<'a>(given: &'a str, default: &'a str, field: &'static str) -> Result<&'a str, Refusal> {
     let good = given.len() <= NAME_BYTES && given.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
@@ -128,49 +118,4 @@ fn named<'a>(given: &'a str, default: &'a str, field: &'static str) -> Result<&'
             format!("at most {NAME_BYTES} letters, digits, dots, hyphens and underscores"),
         )),
     }
-}
-
-/// The form: multipart as Moodle sends it, urlencoded, or in the query. What is labelled as something else is not read.
-async fn form(req: &HttpRequest, body: Bytes) -> Result<Form, Refusal> {
-    let label = req.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    let mut form = Form::default();
-    if label.starts_with("multipart/form-data") && !body.is_empty() {
-        form = multipart(req, body).await?;
-    } else if label.is_empty() || label.starts_with("application/x-www-form-urlencoded") {
-        form.fill(&Fields::parse(&body));
-    }
-    form.fill(&Fields::parse(req.query_string().as_bytes()));
-    Ok(form)
-}
-
-impl Form {
-    /// Takes what is not there yet.
-    fn fill(&mut self, fields: &Fields) {
-        for (member, name) in [(&mut self.device, "device"), (&mut self.channel, "channel")] {
-            if member.is_empty() {
-                fields.text(name).clone_into(member);
-            }
-        }
-    }
-}
-
-async fn multipart(req: &HttpRequest, body: Bytes) -> Result<Form, Refusal> {
-    let broken = |e: &dyn std::fmt::Display| Refusal::of_field(RefusalKind::BadBody, "body", format!("not a multipart form: {e}"));
-    let mut parts = Multipart::new(req.headers(), stream::once(async move { Ok(body) }).boxed_local());
-    let mut form = Form::default();
-    while let Some(mut part) = parts.try_next().await.map_err(|e| broken(&e))? {
-        let member = match part.name() {
-            Some("device") => Some(&mut form.device),
-            Some("channel") => Some(&mut form.channel),
-            _ => None,
-        };
-        let mut value = Vec::new();
-        while let Some(chunk) = part.try_next().await.map_err(|e| broken(&e))? {
-            value.extend_from_slice(&chunk);
-        }
-        if let Some(member) = member {
-            *member = String::from_utf8(value).map_err(|e| broken(&e))?;
-        }
-    }
-    Ok(form)
 }

@@ -1,5 +1,7 @@
 //! What happens to a key. Each act runs in its caller's transaction.
 
+use std::time::Duration;
+
 use super::{KeyKind, PlainKey, store};
 use crate::audit::{self, Actor, Event};
 use crate::clock::Timestamp;
@@ -62,12 +64,58 @@ pub fn issue(tx: &mut Tx, ring: &Keyring, now: Timestamp, by: Actor, site: SiteI
     if store::count_working(tx.conn(), site, kind, now)? >= MOST_WORKING {
         return Err(KeyError::TooMany);
     }
+    Ok(make(tx, ring, now, by, site, kind, false)?)
+}
+
+fn make(
+    tx: &mut Tx,
+    ring: &Keyring,
+    now: Timestamp,
+    by: Actor,
+    site: SiteId,
+    kind: KeyKind,
+    requested: bool,
+) -> Result<(KeyId, PlainKey), Fault> {
     let key = PlainKey::generate(kind);
     let id = KeyId::new(now);
-    store::insert(tx.conn(), &store::NewKey { id, site, kind, prefix: &key.shown_prefix(), hash: key.hash(ring), now })?;
-    audit::note(tx, now, by, Event::KeyIssued, site, Some(&key.shown_prefix()))?;
+    store::insert(tx.conn(), &store::NewKey { id, site, kind, prefix: &key.shown_prefix(), hash: key.hash(ring), requested, now })?;
+    let by_itself = if requested { ", asked for by its Moodle" } else { "" };
+    audit::note(tx, now, by, Event::KeyIssued, site, Some(&format!("{}{by_itself}", key.shown_prefix())))?;
     tx.changed(now, Change::Key(id))?;
     Ok((id, key))
+}
+
+/// Issues a key to a site's Moodle that asks for one. The one it had asked for before goes on working for `overlap`, so
+/// that nobody loses a push who asks twice: Moodle keeps whichever answer comes last.
+///
+/// # Errors
+/// [`KeyError::NotFor`] while the site is held or suspended.
+pub fn issue_requested(
+    tx: &mut Tx,
+    ring: &Keyring,
+    now: Timestamp,
+    site: SiteId,
+    overlap: Duration,
+) -> Result<(KeyId, PlainKey), KeyError> {
+    tx.alone()?;
+    let found = sites::find(tx.conn(), site)?.ok_or(KeyError::Unknown)?;
+    if !found.may_have_keys() {
+        return Err(KeyError::NotFor(found.state));
+    }
+    let before = store::requested(tx.conn(), site)?;
+    let made = make(tx, ring, now, Actor::Hub, site, KeyKind::Site, true)?;
+    for id in before {
+        store::succeed(tx.conn(), id, made.0, now + overlap)?;
+        tx.changed(now, Change::Key(id))?;
+    }
+    // Who asks again and again piles up keys that end by themselves: those that end first end now.
+    let mut ending = store::ending(tx.conn(), site, KeyKind::Site, now)?.into_iter();
+    while store::count_working(tx.conn(), site, KeyKind::Site, now)? > MOST_WORKING {
+        let Some(id) = ending.next() else { return Err(KeyError::TooMany) };
+        store::end(tx.conn(), id, now)?;
+        tx.changed(now, Change::Key(id))?;
+    }
+    Ok(made)
 }
 
 /// Revokes a key: within a second no node takes it any more.

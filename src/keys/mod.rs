@@ -7,7 +7,7 @@ mod secret;
 mod store;
 mod table;
 
-pub use life::{KeyError, issue, revoke, revoke_all};
+pub use life::{KeyError, issue, issue_requested, revoke, revoke_all};
 pub use model::{AccessKey, KeyKind, KeyState, Permissions};
 pub use secret::{KeyHash, PlainKey};
 pub use store::{note_use, of_site};

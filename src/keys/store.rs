@@ -12,6 +12,8 @@ pub(super) struct NewKey<'a> {
     pub kind: KeyKind,
     pub prefix: &'a str,
     pub hash: KeyHash,
+    /// The site's Moodle has asked for it by itself.
+    pub requested: bool,
     pub now: Timestamp,
 }
 
@@ -25,6 +27,7 @@ pub(super) fn insert(conn: &mut Conn, new: &NewKey) -> Result<(), Fault> {
             access_keys::prefix.eq(new.prefix),
             access_keys::key_hash.eq(new.hash.as_bytes().as_slice()),
             access_keys::created_at.eq(new.now),
+            access_keys::requested.eq(new.requested),
         ))
         .execute(conn)?;
     Ok(())
@@ -34,6 +37,33 @@ pub(super) fn insert(conn: &mut Conn, new: &NewKey) -> Result<(), Fault> {
 pub(super) fn revoke(conn: &mut Conn, site: SiteId, id: KeyId, now: Timestamp) -> Result<bool, Fault> {
     let working = access_keys::table.find(id).filter(access_keys::site_id.eq(site).and(access_keys::revoked_at.is_null()));
     Ok(diesel::update(working).set(access_keys::revoked_at.eq(now)).execute(conn)? == 1)
+}
+
+/// The keys that a site's Moodle has asked for, and that have no successor yet.
+pub(super) fn requested(conn: &mut Conn, site: SiteId) -> Result<Vec<KeyId>, Fault> {
+    let of_site = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::requested.eq(true)));
+    let current = of_site.filter(access_keys::revoked_at.is_null().and(access_keys::expires_at.is_null()));
+    Ok(current.order(access_keys::id).select(access_keys::id).load(conn)?)
+}
+
+/// Gives a key a successor: it works until `end`.
+pub(super) fn succeed(conn: &mut Conn, id: KeyId, successor: KeyId, end: Timestamp) -> Result<(), Fault> {
+    let ends = (access_keys::expires_at.eq(end), access_keys::successor_id.eq(successor));
+    diesel::update(access_keys::table.find(id)).set(ends).execute(conn)?;
+    Ok(())
+}
+
+/// The keys of a kind that still work and have an end, the one that ends first first.
+pub(super) fn ending(conn: &mut Conn, site: SiteId, kind: KeyKind, now: Timestamp) -> Result<Vec<KeyId>, Fault> {
+    let of_site = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::kind.eq(kind)));
+    let ending = of_site.filter(access_keys::revoked_at.is_null().and(access_keys::expires_at.gt(now)));
+    Ok(ending.order((access_keys::expires_at, access_keys::id)).select(access_keys::id).load(conn)?)
+}
+
+/// Ends a key.
+pub(super) fn end(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(access_keys::table.find(id)).set(access_keys::expires_at.eq(now)).execute(conn)?;
+    Ok(())
 }
 
 /// The keys of a site that were not revoked.

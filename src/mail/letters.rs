@@ -95,6 +95,18 @@ letters! {
     /// The other registration of a held site's address has left.
     UrlFree "url_free" ["mail/url_free/subject.txt" "mail/url_free/body.txt" "mail/url_free/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, link: String }
+    /// To the contact of a site that its Moodle has registered: follow the link, and its page is yours.
+    MoodleRegistered "moodle_registered" ["mail/moodle_registered/subject.txt" "mail/moodle_registered/body.txt" "mail/moodle_registered/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, link: String, days: u64 }
+    /// Another Moodle wants a site's address, or uses its registration from elsewhere.
+    Newcomer "newcomer" ["mail/newcomer/subject.txt" "mail/newcomer/body.txt" "mail/newcomer/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, newcomer_url: String, same_address: bool, link: String }
+    /// A site that was registered by the form has its Moodle now.
+    Joined "joined" ["mail/joined/subject.txt" "mail/joined/body.txt" "mail/joined/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, link: String }
+    /// What was decided about a newcomer.
+    Decided "decided" ["mail/decided/subject.txt" "mail/decided/body.txt" "mail/decided/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, outcome: String, link: String }
     /// The password was changed.
     PasswordChanged "password_changed" ["mail/password_changed/subject.txt" "mail/password_changed/body.txt" "mail/password_changed/body.html"]
         { hub: String, name: String, link_reset: String }

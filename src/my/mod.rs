@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod keys;
+pub mod moodle;
 pub mod settings;
 pub mod sites;
 pub mod verify;

@@ -3,6 +3,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{Either, HttpResponse};
 use askama::Template;
 
+use super::moodle::pairing_until;
 use super::sites::owned;
 use super::views::SiteHead;
 use crate::error::{Error, FieldErrors};
@@ -10,9 +11,10 @@ use crate::hub::Hub;
 use crate::ids::SiteId;
 use crate::keys;
 use crate::public::register::{country_options, language_options, privacy_options};
-use crate::sites::{self, Country, Description, Language, Privacy, PushOff, Site, SiteChange, SiteName, Users};
+use crate::registrations;
+use crate::sites::{self, Country, Description, Language, Privacy, PushOff, Site, SiteChange, SiteName, SiteState, Users};
 use crate::visit::{Owner, Posted};
-use crate::web::{self, Check, Field, Fields, Opt, Page, Redirect, filters};
+use crate::web::{self, Check, Field, Fields, Opt, Page, Redirect, When, filters};
 
 struct SettingsForm {
     name: Field,
@@ -37,6 +39,10 @@ struct SettingsPage {
     form: SettingsForm,
     max_users: u64,
     confirm: Field,
+    /// Its Moodle keeps these details up to date.
+    told_by_moodle: bool,
+    may_pair: bool,
+    pairing_until: Option<When>,
 }
 
 fn filled(site: &Site) -> Fields {
@@ -74,6 +80,9 @@ fn page(hub: &Hub, owner: &Owner, site: &Site, fields: &Fields, errors: &FieldEr
         form,
         max_users: hub.limits.max_site_users,
         confirm: fields.field("confirm", errors),
+        told_by_moodle: site.called_at.is_some(),
+        may_pair: site.state == SiteState::Active,
+        pairing_until: pairing_until(site, hub.clock.now()),
     };
     web::html(status, &page)
 }
@@ -145,6 +154,7 @@ pub async fn unregister(
     let desk = hub.desk.clone();
     let left = hub.db.write(move |tx| {
         sites::unregister(tx, &desk, now, account, id)?;
+        registrations::forget_all(tx, id)?;
         Ok::<_, Error>(keys::revoke_all(tx, now, id)?)
     });
     left.await?;

@@ -4,13 +4,14 @@ use actix_web::web::{Data, Path, Query};
 use askama::Template;
 use serde::Deserialize;
 
+use super::moodle::{Moodle, Newcomer};
 use super::views::{self, Next, Recent, SiteHead};
 use crate::db::Conn;
 use crate::devices;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::{AccountId, DeviceId, SiteId};
-use crate::sites::{self, Site};
+use crate::sites::{self, Site, SiteState};
 use crate::visit::Owner;
 use crate::web::{self, Badge, Chart, Page, When, filters};
 
@@ -68,6 +69,8 @@ struct SitePage {
     limits: Vec<(String, String)>,
     chart: Chart,
     recent: Vec<Recent>,
+    moodle: Moodle,
+    newcomers: Vec<Newcomer>,
 }
 
 /// `GET /my/sites/{site}`
@@ -77,9 +80,10 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
         let (recent, chart, delivered) = views::pushes(conn, id, now, 10)?;
-        Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, recent, chart, delivered))
+        let (moodle, newcomers) = (Moodle::of(conn, &site)?, Newcomer::of(conn, &site)?);
+        Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, (recent, chart, delivered), moodle, newcomers))
     });
-    let (site, keys, devices, recent, chart, delivered) = read.await?;
+    let (site, keys, devices, (recent, chart, delivered), moodle, newcomers) = read.await?;
     let max_users = hub.limits.max_site_users;
     let working = views::working(&keys, now);
     let page = SitePage {
@@ -90,7 +94,9 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
         max_users,
         keys: working as u64,
         devices: u64::try_from(devices).unwrap_or(0),
-        limits: limits(&hub),
+        limits: limits(&hub, &site),
+        moodle,
+        newcomers,
         site: SiteHead::new(&site, max_users),
         chart,
         recent,
@@ -99,9 +105,17 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
 }
 
 /// The limits in force, in words.
-pub fn limits(hub: &Hub) -> Vec<(String, String)> {
+pub fn limits(hub: &Hub, site: &Site) -> Vec<(String, String)> {
     let l = &hub.limits;
     let n = |number: u64| filters::with_commas(&number.to_string());
+    if site.state == SiteState::Claimed && hub.hall.table.grants().trial_is_limited {
+        return vec![
+            ("Registered users".to_owned(), format!("fewer than {}", n(l.max_site_users))),
+            ("Devices while on trial".to_owned(), n(l.trial_devices)),
+            ("Pushes a second while on trial".to_owned(), n(l.trial_per_second.get().into())),
+            ("Pushes a day while on trial".to_owned(), n(l.trial_per_day)),
+        ];
+    }
     vec![
         ("Registered users".to_owned(), format!("fewer than {}", n(l.max_site_users))),
         ("Pushes a second".to_owned(), format!("{}, up to {} at once", n(l.push_per_second.get().into()), n(l.push_burst.get().into()))),

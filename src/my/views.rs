@@ -98,7 +98,22 @@ impl Next {
                 "The hub's team looks at this",
                 "Another registration of the same address stands against yours. Its contact was told, and the hub's team decides between the two; you will hear from them by mail.",
             ),
-            (SiteState::Unverified | SiteState::Claimed, _) => Self::to(
+            (SiteState::Claimed, _) if site.called_at.is_none() => Self::to(
+                "Your Moodle's server has not called the hub yet",
+                "Your browser has registered the site, but the site's own server was never heard of. By itself Moodle calls no private address and \
+                 no port but 80 and 443: look at Site administration › General › Security › HTTP security, at the lists of blocked hosts and allowed \
+                 ports. Then press Update registration in Moodle. The site can also be verified in another way.",
+                at("/verify"),
+                "Verify in another way",
+            ),
+            (SiteState::Claimed, _) => Self::to(
+                "Prove that this site is yours",
+                "The site is on trial: it may push a little. It becomes active by itself when its own server calls from the address that its name \
+                 leads to. If it calls from elsewhere, put a line of HTML, a file or a DNS record in place: one of them is enough.",
+                at("/verify"),
+                "Verify the site",
+            ),
+            (SiteState::Unverified, _) => Self::to(
                 "Prove that this site is yours",
                 "Put a line of HTML, a file or a DNS record in place: one of them is enough, and it takes a minute.",
                 at("/verify"),

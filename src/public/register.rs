@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, SiteId};
 use crate::mail::EmailAddress;
 use crate::sites::{self, Country, Description, Language, NewSite, Privacy, SiteError, SiteName, SiteUrl, Users};
 use crate::visit::{self, Posted, Visit};
@@ -269,6 +269,9 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
         for site in sites::confirm_mail(tx, now, confirmed.account)? {
             sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits.max_site_users)?;
         }
+        if let Some(id) = confirmed.site {
+            take_over(tx, &shared, now, id, confirmed.account)?;
+        }
         let has_password = Credentials::of(tx.conn(), confirmed.account)?.is_some_and(|c| c.password_hash.is_some());
         let site = confirmed.site.map(|id| sites::owned_by(tx.conn(), confirmed.account, id)).transpose()?.flatten();
         Ok::<_, ConfirmError>((confirmed, site.map(|site| site.id), has_password))
@@ -299,6 +302,17 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
     } else {
         entered.flash("warn", "Your e-mail address is confirmed, and you are logged in. Choose a password before you leave: log out, then follow \"Forgot your password?\".")
     }))
+}
+
+/// Gives a site that its Moodle has registered to whoever reads the mail of the contact that it names.
+fn take_over(tx: &mut Tx, hub: &Hub, now: Timestamp, site: SiteId, account: AccountId) -> Result<(), SiteError> {
+    let (contact, reader) = (sites::find(tx.conn(), site)?.and_then(|site| site.contact()), accounts::find(tx.conn(), account)?);
+    // Its Moodle may name somebody else by now.
+    let is_contact = contact.zip(reader).is_some_and(|(contact, reader)| contact.address.key() == reader.email.to_lowercase());
+    if is_contact {
+        sites::adopt(tx, &hub.desk, now, site, account)?;
+    }
+    Ok(())
 }
 
 /// Why a mailed link did not confirm anything.

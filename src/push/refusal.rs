@@ -50,6 +50,12 @@ refusals! {
         "The hub's team has suspended the site.", "Log in: your site's page says why and what to do.";
     SiteUnverified => 403, "Site not verified", "site_unverified",
         "It is not proved yet that this site is yours.", "Log in and prove it on your site's page: it takes a minute.";
+    SiteHeld => 403, "Site is held beside another registration", "site_held",
+        "Another registration has this site's address or its secret, and it is not decided yet which of the two it is.",
+        "Whoever registered the site first was mailed, and decides; so can the hub's team. Proving the address on the site's page helps.";
+    NotRegistered => 403, "You must register your site with this hub first", "site_not_registered",
+        "No site with this address and secret is registered here.",
+        "Register it in Moodle under Site administration › General › Registration, or press Update registration there. A site that was registered by the hub's form is joined with its Moodle first: on its page, under Settings.";
     PushDisabled => 403, "Push notifications are switched off for this site", "push_disabled",
         "Push is switched off for this site, by its owner or by the hub's team.", "Log in and look at your site's settings.";
     OverUserLimit => 403, "Site has too many users", "over_user_limit",

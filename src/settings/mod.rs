@@ -85,9 +85,11 @@ pub struct Limits {
     pub spool_ttl: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Registration {
     pub claimed_push: ClaimedPush,
+    /// Who may ask whether a site is registered; nobody named: anybody.
+    pub sitecheck_from: Vec<IpNet>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -228,7 +230,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
     let gateways = gateways(r, apps.as_ref());
     let (mail, hub) = (mail(r), Hub { name: r.text("hub.name").to_owned(), contact_email: r.optional("hub.contact_email") });
     let database = r.with("database.url", values::database);
-    let registration = r.get("registration.claimed_push").map(|claimed_push| Registration { claimed_push });
+    let registration = registration(r);
     let keys = r.with("keys.rotation_overlap", values::duration).map(|rotation_overlap| Keys { rotation_overlap });
     let (binding, confirm_within, stale_after) =
         (r.get("devices.binding"), r.with("devices.confirm_within", values::duration), r.with("devices.stale_after", values::duration));
@@ -257,14 +259,18 @@ fn read(r: &mut Reader) -> Option<Settings> {
     })
 }
 
+fn registration(r: &mut Reader) -> Option<Registration> {
+    let (claimed_push, sitecheck_from) = (r.get("registration.claimed_push"), r.with("registration.sitecheck_from", networks));
+    Some(Registration { claimed_push: claimed_push?, sitecheck_from: sitecheck_from? })
+}
+
 fn server(r: &mut Reader) -> Option<Server> {
     let (bind, public_url): (_, Option<PublicUrl>) = (r.get("server.bind"), r.get("server.public_url"));
     let workers = r.with("server.workers", |text| match text {
         "" => Ok(std::thread::available_parallelism().map_or(1, NonZeroUsize::get)),
         text => text.parse::<NonZeroUsize>().map(NonZeroUsize::get).map_err(|_| "use a whole number from 1".into()),
     });
-    let trusted_proxies =
-        r.with("server.trusted_proxies", |text| text.split(',').map(str::trim).filter(|p| !p.is_empty()).map(network).collect());
+    let trusted_proxies = r.with("server.trusted_proxies", networks);
     let secret_key = r.secret("server.secret_key");
     if secret_key.as_ref().is_some_and(|key| key.expose_secret().len() < SECRET_LENGTH) {
         r.complain("server.secret_key", format!("at least {SECRET_LENGTH} characters, please"));
@@ -275,6 +281,10 @@ fn server(r: &mut Reader) -> Option<Server> {
         r.complain("server.secret_key", words);
     }
     Some(Server { bind: bind?, public_url: public_url?, workers: workers?, trusted_proxies: trusted_proxies?, secret_key })
+}
+
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(network).collect()
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -36,7 +36,7 @@ fn insert(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite, state:
         return Err(SiteError::Again(known));
     }
     let id = SiteId::new(now);
-    store::insert(tx.conn(), id, account, new, state, secret::random_text().expose_secret(), now)?;
+    store::insert(tx.conn(), id, Some(account), new, state, secret::random_text().expose_secret(), now)?;
     audit::note(tx, now, Actor::Account(account), Event::SiteRegistered, id, None)?;
     Ok(id)
 }
@@ -95,6 +95,12 @@ pub fn prove(
     tx.alone()?;
     let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     let proved = site.proved(kind, now)?;
+    if site.held_beside.is_some() && kind != ProofKind::Staff {
+        // The address is its own; whether it is the other site, moved, or a copy of it is not for a proof to say.
+        keep(tx, now, &Site { proof: Some(kind), proved_at: Some(now), ..site })?;
+        audit::note(tx, now, by, Event::SiteProved, id, Some(kind.as_str()))?;
+        return Ok(Proved::Held);
+    }
     match store::holder(tx.conn(), &site.url_key, id)? {
         Some(holder) if kind != ProofKind::Staff => {
             hold(tx, desk, now, &site, &holder)?;
@@ -109,7 +115,8 @@ pub fn prove(
     keep(tx, now, &proved)?;
     let event = if kind == ProofKind::Staff { Event::SiteApproved } else { Event::SiteProved };
     audit::note(tx, now, by, event, id, Some(reason.map_or(kind.as_str(), Reason::as_str)))?;
-    if site.state != SiteState::Active {
+    // Who has no page yet can do nothing with this letter.
+    if site.state != SiteState::Active && site.account_id.is_some() {
         tell(tx, now, &proved, |name| {
             Box::new(Verified {
                 hub: desk.hub(),
@@ -301,9 +308,19 @@ pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, rea
 /// [`SiteError::Unknown`] when this account has no such site.
 pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, id: SiteId) -> Result<(), SiteError> {
     tx.alone()?;
-    let site = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?.unregistered()?;
+    let site = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
+    leave(tx, desk, now, Actor::Account(account), &site, None)
+}
+
+/// Takes a site off the hub, as [`unregister`], for its Moodle or for whoever has decided.
+///
+/// # Errors
+/// [`SiteError::NotFrom`] for one that has left already.
+pub fn leave(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, site: &Site, why: Option<&str>) -> Result<(), SiteError> {
+    tx.alone()?;
+    let (id, site) = (site.id, site.unregistered()?);
     keep(tx, now, &site)?;
-    audit::note(tx, now, Actor::Account(account), Event::SiteUnregistered, id, None)?;
+    audit::note(tx, now, by, Event::SiteUnregistered, id, why)?;
     if store::holder(tx.conn(), &site.url_key, id)?.is_some() || site.left_suspended() {
         return Ok(());
     }
@@ -322,18 +339,21 @@ pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, 
     Ok(())
 }
 
-fn keep(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteError> {
+pub(super) fn keep(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteError> {
     store::save(tx.conn(), site, now)?;
     Ok(tx.changed(now, Change::Site(site.id))?)
 }
 
-/// Mails the site's contact. A site without an account has nobody to tell.
-fn tell<'a>(tx: &mut Tx, now: Timestamp, site: &Site, letter: impl FnOnce(String) -> Box<dyn Letter + 'a>) -> Result<(), SiteError> {
-    let account = match site.account_id {
-        Some(account) => accounts::find(tx.conn(), account)?,
-        None => None,
+/// Mails the site's owner, or the contact that its Moodle has named. A site with neither has nobody to tell.
+///
+/// # Errors
+/// When it can't be written.
+pub fn tell<'a>(tx: &mut Tx, now: Timestamp, site: &Site, letter: impl FnOnce(String) -> Box<dyn Letter + 'a>) -> Result<(), SiteError> {
+    let to = match site.account_id {
+        Some(account) => accounts::find(tx.conn(), account)?.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()),
+        None => site.contact(),
     };
-    if let Some(to) = account.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()) {
+    if let Some(to) = to {
         let to = Recipient { site: Some(site.id), ..to };
         let name = to.name.clone();
         mail::post(tx, now, &to, letter(name).as_ref(), None)?;

@@ -3,12 +3,17 @@
 
 mod life;
 mod model;
+mod newcomers;
 mod store;
 mod url;
 
-pub use life::{Proved, add, apply_user_limit, change, confirm_mail, forget_registered, hold, lift, prove, register, suspend, unregister};
-pub use model::{
-    Country, Description, Language, NewSite, Privacy, ProofKind, PushOff, Site, SiteChange, SiteError, SiteName, SiteState, Users,
+pub use life::{
+    Proved, add, apply_user_limit, change, confirm_mail, forget_registered, hold, leave, lift, prove, register, suspend, tell, unregister,
 };
-pub use store::{Filter, count_active, count_all, find, list, of_account, owned_by, pending, rivals};
+pub use model::{
+    Beside, Country, Description, Language, NewClaim, NewSite, Privacy, ProofKind, PushOff, Said, Site, SiteChange, SiteError, SiteName,
+    SiteState, Users,
+};
+pub use newcomers::{Decision, adopt, claim, join, note_told, refuse, separate, set_pairing, take_up};
+pub use store::{Filter, at_address, count_active, count_all, find, list, newcomers, of_account, owned_by, pending, rivals};
 pub use url::SiteUrl;

@@ -1,12 +1,14 @@
 use diesel::prelude::*;
 
 use super::SiteUrl;
+use crate::accounts::PersonName;
 use crate::clock::Timestamp;
 use crate::db::Fault;
 use crate::db::schema::sites;
 use crate::db::types::text_enum;
 use crate::error::Error;
 use crate::ids::{AccountId, SiteId};
+use crate::mail::{EmailAddress, Recipient};
 
 text_enum! {
     /// Where a site is in its life (design.md section 3).
@@ -81,6 +83,19 @@ pub struct Site {
     pub created_at: Timestamp,
     pub changed_at: Timestamp,
     pub revision: i64,
+    /// Who registered it from its Moodle: there before an account is.
+    pub contact_name: Option<String>,
+    pub contact_email: Option<String>,
+    /// When that contact was mailed the link to an account.
+    pub contact_told_at: Option<Timestamp>,
+    /// Held because it shares this site's secret at another address: moved, or a copy.
+    pub held_beside: Option<SiteId>,
+    /// A held newcomer that the registered site's admin or the team has turned away.
+    pub refused_at: Option<Timestamp>,
+    /// Until then the first Moodle that asks is taken for this site's.
+    pub pairing_until: Option<Timestamp>,
+    /// When the site's own server last called with its token.
+    pub called_at: Option<Timestamp>,
 }
 
 impl Site {
@@ -135,6 +150,19 @@ impl Site {
         self.state == SiteState::Unregistered && self.state_reason.is_some()
     }
 
+    /// The contact that its Moodle has named, as the receiver of a letter.
+    pub fn contact(&self) -> Option<Recipient> {
+        let address = EmailAddress::parse(self.contact_email.as_deref()?).ok()?;
+        let name = self.contact_name.as_deref().and_then(|name| PersonName::parse(name).ok());
+        let name = name.map_or_else(|| self.name.clone(), |name| name.as_str().to_owned());
+        Some(Recipient { account: None, site: Some(self.id), address, name })
+    }
+
+    /// Whether its owner waits for its Moodle to show itself.
+    pub fn is_pairing(&self, now: Timestamp) -> bool {
+        self.pairing_until.is_some_and(|until| until > now)
+    }
+
     fn in_state(&self, state: SiteState) -> Self {
         Self { state, state_reason: None, state_before: None, ..self.clone() }
     }
@@ -150,16 +178,73 @@ impl Site {
     /// After another registration got its address: a proof is void, a claim stays one.
     pub(super) fn held(&self, now: Timestamp) -> Self {
         let state = if self.state == SiteState::Active { SiteState::Unverified } else { self.state };
-        Self { proof: None, proved_at: None, held_since: Some(now), ..self.in_state(state) }
+        Self { proof: None, proved_at: None, held_since: Some(now), held_beside: None, refused_at: None, ..self.in_state(state) }
     }
 
     /// After ownership was proved.
     pub(super) fn proved(&self, by: ProofKind, now: Timestamp) -> Result<Self, SiteError> {
         match self.state {
             SiteState::Unverified | SiteState::Claimed | SiteState::Active => {
-                Ok(Self { proof: Some(by), proved_at: Some(now), held_since: None, ..self.in_state(SiteState::Active) })
+                let free = Self { held_since: None, held_beside: None, refused_at: None, ..self.in_state(SiteState::Active) };
+                Ok(Self { proof: Some(by), proved_at: Some(now), ..free })
             }
             other => Err(SiteError::NotFrom(other)),
+        }
+    }
+
+    /// After it was decided that a copy is a site of its own: active if its address was proved meanwhile.
+    pub(super) fn separated(&self) -> Result<Self, SiteError> {
+        let free = Self { held_since: None, held_beside: None, refused_at: None, ..self.clone() };
+        match (self.state, self.held_beside, self.proof) {
+            (SiteState::Claimed, Some(_), Some(_)) => Ok(free.in_state(SiteState::Active)),
+            (SiteState::Claimed, Some(_), None) => Ok(free),
+            (other, ..) => Err(SiteError::NotFrom(other)),
+        }
+    }
+
+    /// After a held newcomer was turned away: it stays held, and nobody is asked again.
+    pub(super) fn refused(&self, now: Timestamp) -> Result<Self, SiteError> {
+        match (self.state, self.held_since) {
+            (SiteState::Unverified | SiteState::Claimed, Some(_)) => Ok(Self { refused_at: Some(now), ..self.clone() }),
+            (other, _) => Err(SiteError::NotFrom(other)),
+        }
+    }
+
+    /// After it was decided that `newcomer` is this same site: it has the newcomer's address now, and what was proved of it.
+    pub(super) fn moved_to(&self, newcomer: &Self) -> Self {
+        let moved = Self { url: newcomer.url.clone(), url_key: newcomer.url_key.clone(), ..self.clone() };
+        match (self.url_key == newcomer.url_key, newcomer.proof, self.state) {
+            // Who has the address was proved already, or is not the matter.
+            (true, ..) => moved,
+            (false, Some(proof), SiteState::Active | SiteState::Claimed) => {
+                Self { proof: Some(proof), proved_at: newcomer.proved_at, ..moved.in_state(SiteState::Active) }
+            }
+            (false, None, SiteState::Active) => Self { proof: None, proved_at: None, ..moved.in_state(SiteState::Claimed) },
+            (false, ..) => Self { proof: None, proved_at: None, ..moved },
+        }
+    }
+
+    /// What its Moodle says of it; what was not said stays.
+    pub(super) fn told(&self, said: &Said, now: Timestamp) -> Self {
+        let or = |new: &Option<String>, old: &String| new.clone().unwrap_or_else(|| old.clone());
+        let same_site = said.url.as_ref().filter(|url| url.key() == self.url_key);
+        let contact_email = said.contact_email.clone().or_else(|| self.contact_email.clone());
+        // Another contact has not been told yet.
+        let same_contact = contact_email == self.contact_email;
+        Self {
+            name: or(&said.name, &self.name),
+            url: same_site.map_or_else(|| self.url.clone(), |url| url.as_str().to_owned()),
+            description: or(&said.description, &self.description),
+            country: or(&said.country, &self.country),
+            language: or(&said.language, &self.language),
+            users: said.users.unwrap_or(self.users),
+            privacy: said.privacy.unwrap_or(self.privacy),
+            email_alerts: said.email_alerts.unwrap_or(self.email_alerts),
+            contact_name: said.contact_name.clone().or_else(|| self.contact_name.clone()),
+            contact_told_at: self.contact_told_at.filter(|_| same_contact),
+            contact_email,
+            changed_at: now,
+            ..self.clone()
         }
     }
 
@@ -241,6 +326,41 @@ pub struct NewSite {
     pub privacy: Privacy,
     pub push_wanted: bool,
     pub email_alerts: bool,
+}
+
+/// What a Moodle says of its site. All of it may be missing; what is there was validated.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    pub url: Option<SiteUrl>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub country: Option<String>,
+    pub language: Option<String>,
+    pub users: Option<i64>,
+    pub privacy: Option<Privacy>,
+    pub email_alerts: Option<bool>,
+    pub contact_name: Option<String>,
+    pub contact_email: Option<String>,
+}
+
+/// A site that registers by its Moodle's own protocol.
+#[derive(Clone, Debug)]
+pub struct NewClaim {
+    pub url: SiteUrl,
+    /// Who is logged in to the hub in the same browser.
+    pub account: Option<AccountId>,
+    pub push_wanted: bool,
+    pub said: Said,
+    pub held: Option<Beside>,
+}
+
+/// Beside whom a newcomer is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Another Moodle is registered at the same address.
+    Address,
+    /// This site has the same secret at another address.
+    Secret(SiteId),
 }
 
 /// What an owner may change.

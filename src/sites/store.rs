@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::{NewSite, Site, SiteState};
+use super::{NewSite, Site, SiteState, SiteUrl};
 use crate::clock::Timestamp;
 use crate::db::schema::sites;
 use crate::db::{Conn, Fault};
@@ -9,7 +9,7 @@ use crate::ids::{AccountId, SiteId};
 pub(super) fn insert(
     conn: &mut Conn,
     id: SiteId,
-    account: AccountId,
+    account: Option<AccountId>,
     new: &NewSite,
     state: SiteState,
     token: &str,
@@ -74,6 +74,17 @@ pub(super) fn save(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<(), F
                 sites::proved_at.eq(site.proved_at),
                 sites::changed_at.eq(now),
                 sites::revision.eq(site.revision + 1),
+            ),
+            (
+                sites::url.eq(&site.url),
+                sites::url_key.eq(&site.url_key),
+                sites::contact_name.eq(&site.contact_name),
+                sites::contact_email.eq(&site.contact_email),
+                sites::contact_told_at.eq(site.contact_told_at),
+                sites::held_beside.eq(site.held_beside),
+                sites::refused_at.eq(site.refused_at),
+                sites::pairing_until.eq(site.pairing_until),
+                sites::called_at.eq(site.called_at),
             ),
         ))
         .execute(conn)?;
@@ -224,12 +235,36 @@ diesel::define_sql_function! {
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
+/// Every site at an address that is on the hub and whose mail address nobody has to confirm first, and those that left it
+/// while they were suspended; the oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
+    let live = [SiteState::Unverified, SiteState::Claimed, SiteState::Active, SiteState::Suspended];
+    let left = sites::state.eq(SiteState::Unregistered).and(sites::state_reason.is_not_null());
+    let at = sites::table.filter(sites::url_key.eq(url.key()).and(sites::state.eq_any(live).or(left)));
+    Ok(at.order(sites::id).limit(100).select(Site::as_select()).load(conn)?)
+}
+
+/// Who wants to be this site, or at its address, and waits for a decision.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn newcomers(conn: &mut Conn, site: &Site) -> Result<Vec<Site>, Fault> {
+    let held = sites::table.filter(sites::held_since.is_not_null().and(sites::refused_at.is_null()).and(sites::id.ne(site.id)));
+    let at_address = sites::url_key.eq(&site.url_key).and(sites::held_beside.is_null());
+    let waiting =
+        held.filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed])).filter(sites::held_beside.eq(site.id).or(at_address));
+    Ok(waiting.order(sites::id).limit(20).select(Site::as_select()).load(conn)?)
+}
+
 /// Sites that wait for somebody of the hub team: those held beside another registration of their address.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Site>, Fault> {
-    let held = sites::table.filter(sites::held_since.is_not_null());
+    let held = sites::table.filter(sites::held_since.is_not_null().and(sites::refused_at.is_null()));
     let held = held.filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]));
     Ok(held.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
 }

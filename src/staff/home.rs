@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::visit::Staff;
 use crate::web::{self, Page, filters};
-use crate::{mail, push, sites};
+use crate::{mail, push, registrations, sites};
 
 #[derive(Template)]
 #[template(path = "staff/home.html")]
@@ -20,12 +20,16 @@ struct Home {
     sites: u64,
     active: u64,
     pushes_today: u64,
+    /// Sites that know the hub by another address than its own.
+    moved_hub: u64,
+    hub_url: String,
 }
 
 /// `GET /staff`: what needs attention.
 pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
     let now = hub.clock.now();
     hub.fresh_counts().await;
+    let hub_url = hub.public_url.as_str().to_owned();
     let read = hub.db.read(move |conn| {
         let pending = sites::pending(conn, 50)?;
         let rows = super::sites::with_owners(conn, pending)?;
@@ -35,9 +39,10 @@ pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
             sites::count_all(conn)?,
             sites::count_active(conn)?,
             push::pushed_since(conn, now.day())?,
+            registrations::moved_hub(conn, &hub_url)?,
         ))
     });
-    let (rows, (waiting, stuck), all, active, pushes_today) = read.await?;
+    let (rows, (waiting, stuck), all, active, pushes_today, moved) = read.await?;
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
     let max_users = hub.limits.max_site_users;
     let page = Home {
@@ -48,6 +53,8 @@ pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
         sites: count(all),
         active: count(active),
         pushes_today,
+        moved_hub: count(moved),
+        hub_url: hub.public_url.as_str().to_owned(),
     };
     web::html(StatusCode::OK, &page)
 }

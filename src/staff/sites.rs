@@ -15,8 +15,10 @@ use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SiteId;
 use crate::mail;
+use crate::my::moodle::Moodle;
 use crate::my::views::{self, KeyRow, Recent, SiteHead};
-use crate::sites::{self, Filter, ProofKind, Proved, Site, SiteState};
+use crate::registrations::{self, Verdict};
+use crate::sites::{self, Decision as About, Filter, ProofKind, Proved, Site, SiteState};
 use crate::visit::{Posted, Staff};
 use crate::web::{self, Badge, Chart, Field, Fields, Opt, Page, Redirect, When, filters};
 
@@ -152,8 +154,24 @@ impl Decision {
     fn about(site: &Site, refused: Option<&Refused>) -> Vec<Self> {
         let read = "The site's contact reads this.";
         let mut found = Vec::new();
+        let is_held = site.held_since.is_some() && matches!(site.state, SiteState::Unverified | SiteState::Claimed);
+        if is_held {
+            let hint = "The registered site keeps its keys, devices and history, and this one becomes part of it.";
+            found.push(Self::new("move", "It is the registered site, moved or installed anew: why?", hint, "It is the same site", refused));
+        }
+        if is_held && site.held_beside.is_some() {
+            let hint = "Both stay, each with its own keys.";
+            found.push(Self::new("separate", "It is a copy, and a site of its own: why?", hint, "It is a site of its own", refused));
+        }
+        if is_held && site.refused_at.is_none() {
+            found.push(Self::new("refuse", "Turn it away: why?", "It stays held, and nobody is asked again.", "Turn it away", refused));
+        }
         if matches!(site.state, SiteState::Unverified | SiteState::Claimed) {
-            let hint = if site.held_since.is_some() { "The other registration of this address is put on hold." } else { "" };
+            let hint = match (site.held_since, site.held_beside) {
+                (Some(_), None) => "The other registration of this address is put on hold.",
+                (Some(_), Some(_)) => "It is then a site of its own, and active.",
+                (None, _) => "",
+            };
             found.push(Self::new("verify", "Approve: why do you vouch for this site?", hint, "Approve the site", refused));
         }
         if matches!(site.state, SiteState::Active | SiteState::Claimed | SiteState::Unverified) {
@@ -187,6 +205,7 @@ struct SitePage {
     letters: Vec<LetterRow>,
     audit: Vec<AuditRow>,
     rivals: Vec<RivalRow>,
+    moodle: Moodle,
     may_decide: bool,
     decisions: Vec<Decision>,
     errors: Vec<(String, String)>,
@@ -200,12 +219,14 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
         let owner = site.account_id.map(|account| accounts::find(conn, account)).transpose()?.flatten();
         let audit = audit_rows(conn, id)?;
         let pushes = views::pushes(conn, id, now, 20)?;
-        let rivals = sites::rivals(conn, &site)?;
+        let mut rivals = sites::rivals(conn, &site)?;
+        rivals.extend(site.held_beside.map(|other| sites::find(conn, other)).transpose()?.flatten());
         let rivals = with_owners(conn, rivals)?;
+        let moodle = Moodle::of(conn, &site)?;
         let (keys, devices, letters) = (views::keys_of(conn, id)?, devices::count(conn, id)?, mail::about_site(conn, id, 20)?);
-        Ok::<_, Error>((site, owner, keys, devices, pushes, letters, audit, rivals))
+        Ok::<_, Error>((site, owner, (keys, devices, pushes), letters, audit, rivals, moodle))
     });
-    let (site, owner, keys, devices, (recent, chart, _), letters, audit, rivals) = read.await?;
+    let (site, owner, (keys, devices, (recent, chart, _)), letters, audit, rivals, moodle) = read.await?;
     let may_decide = staff.account.role.is_some_and(|role| role.may(Role::Reviewer));
     let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
@@ -218,6 +239,7 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
         letters: letters.iter().map(LetterRow::new).collect(),
         audit,
         rivals: rivals.iter().map(|(site, owner)| RivalRow::new(site, owner.as_ref())).collect(),
+        moodle,
         may_decide,
         decisions: if may_decide { Decision::about(&site, refused) } else { Vec::new() },
         errors: refused.map(anchored).unwrap_or_default(),
@@ -249,7 +271,8 @@ fn audit_rows(conn: &mut Conn, id: SiteId) -> Result<Vec<AuditRow>, Fault> {
 
 fn details(site: &Site, owner: Option<&Account>) -> Vec<(String, String)> {
     let rows = [
-        ("Contact", owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email))),
+        ("Account", owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email))),
+        ("Contact named by its Moodle", site.contact_email.clone().unwrap_or_else(|| "–".to_owned())),
         ("Users", filters::with_commas(&site.users.to_string())),
         ("Country, language", format!("{}, {}", site.country, site.language)),
         ("Public list", site.privacy.as_str().to_owned()),
@@ -319,4 +342,53 @@ pub async fn lift(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(field
     let (now, by, desk) = (hub.clock.now(), staff.actor(), hub.desk.clone());
     hub.db.write(move |tx| sites::lift(tx, &desk, now, by, id, &reason)).await?;
     Ok(Either::Right(to(id).flash("ok", "The suspension is lifted. The site's contact is told by mail.")))
+}
+
+/// `POST /staff/sites/{site}/move`: a held site is the registered one.
+pub async fn move_to(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
+    decide(&hub, &staff, site.into_inner(), ("move", About::Move), &fields).await
+}
+
+/// `POST /staff/sites/{site}/separate`: a held copy is a site of its own.
+pub async fn separate(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
+    decide(&hub, &staff, site.into_inner(), ("separate", About::Separate), &fields).await
+}
+
+/// `POST /staff/sites/{site}/refuse`: a held site is turned away.
+pub async fn refuse(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
+    decide(&hub, &staff, site.into_inner(), ("refuse", About::Refuse), &fields).await
+}
+
+async fn decide(hub: &Data<Hub>, staff: &Staff, id: SiteId, what: (&'static str, About), fields: &Fields) -> Result<Answer, Error> {
+    let (act, decision) = what;
+    let reason = match reason(hub, staff, id, act, fields).await? {
+        Ok(reason) => reason,
+        Err(page) => return Ok(Either::Left(page)),
+    };
+    let (now, by, desk) = (hub.clock.now(), staff.actor(), hub.desk.clone());
+    let decided = hub.db.write(move |tx| {
+        let newcomer = sites::find(tx.conn(), id)?.ok_or(Error::NotFound)?;
+        let registered = beside(tx.conn(), &newcomer)?;
+        let verdict = Verdict { decision, by, why: Some(&reason) };
+        registrations::decide(tx, &desk, now, &registered, id, verdict)?;
+        Ok::<_, Error>(registered.id)
+    });
+    let registered = decided.await?;
+    let (seen, words) = match decision {
+        About::Move => (registered, "It is the same site now. Its contact is told by mail."),
+        About::Separate => (id, "It is a site of its own now. Its contact is told by mail."),
+        About::Refuse => (id, "It is turned away. Its contact is told by mail."),
+    };
+    Ok(Either::Right(to(seen).flash("ok", words)))
+}
+
+/// The registered site beside which a newcomer is held.
+fn beside(conn: &mut Conn, newcomer: &Site) -> Result<Site, Error> {
+    if let Some(other) = newcomer.held_beside {
+        return sites::find(conn, other)?.ok_or(Error::NotFound);
+    }
+    let free = |site: &Site| site.held_since.is_none() && site.state != SiteState::Unregistered;
+    let rivals = sites::rivals(conn, newcomer)?.into_iter().filter(free);
+    let first = rivals.min_by_key(|site| (site.state != SiteState::Active, site.state == SiteState::Unverified, site.id));
+    first.ok_or_else(|| Error::Conflict("There is no registered site left beside this one.".into()))
 }

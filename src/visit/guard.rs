@@ -23,12 +23,16 @@ const FORM_BYTES: usize = 64 * 1024;
 pub enum Who {
     /// Anybody.
     Anyone,
+    /// Anybody, and forms from other sites too: the handler looks at [`Submitted::own`].
+    Foreign,
     /// Anybody who is logged in; what they see is scoped to what is theirs.
     Account,
     /// A member of the hub team with at least this role.
     Staff(Role),
     /// Who holds an access key: checked by `push`, in the order that clients expect.
     Key,
+    /// A Moodle's server, by the token in its form: checked by `registrations`.
+    Moodle,
 }
 
 /// A form whose CSRF token and origin were checked.
@@ -41,6 +45,24 @@ impl FromRequest for Posted {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let fields = req.extensions().get::<Fields>().cloned();
         std::future::ready(fields.map(Self).ok_or_else(|| Error::Internal(anyhow::anyhow!("a form that nobody checked"))))
+    }
+}
+
+/// A form that may come from elsewhere.
+#[derive(Clone)]
+pub struct Submitted {
+    pub fields: Fields,
+    /// It is one of the hub's own, sent by this visitor.
+    pub own: bool,
+}
+
+impl FromRequest for Submitted {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let submitted = req.extensions().get::<Self>().cloned();
+        std::future::ready(submitted.ok_or_else(|| Error::Internal(anyhow::anyhow!("a form that nobody read"))))
     }
 }
 
@@ -58,19 +80,23 @@ async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
     let Some(visit) = visit else {
         // Only the keyed API and the operators' routes stand outside the scope of pages.
         return match who {
-            Who::Key | Who::Anyone => Ok(()),
+            Who::Key | Who::Moodle | Who::Anyone | Who::Foreign => Ok(()),
             Who::Account | Who::Staff(_) => Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages"))),
         };
     };
     let role = visit.account().and_then(|account| account.role);
     match who {
-        Who::Anyone | Who::Key => {}
+        Who::Anyone | Who::Foreign | Who::Key | Who::Moodle => {}
         Who::Account | Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut),
         Who::Account => {}
         Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
         Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.")),
     }
-    if req.method() == Method::POST {
+    if req.method() == Method::POST && who == Who::Foreign {
+        let fields = Fields::parse(&body(req).await?);
+        let own = secret::same(fields.text("csrf_token").as_bytes(), visit.csrf.as_bytes());
+        req.extensions_mut().insert(Submitted { fields, own });
+    } else if req.method() == Method::POST {
         // A logout in an old tab, by somebody who is logged out already, is no forgery.
         let fields = match checked_form(&visit, req).await {
             Err(Error::OldForm) if req.path() == "/logout" && visit.session.is_none() => Fields::default(),

@@ -16,7 +16,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 use secrecy::{ExposeSecret, SecretString};
 
-pub use guard::{Posted, Who, allow};
+pub use guard::{Posted, Submitted, Who, allow};
 
 use crate::accounts::{self, Account, Session};
 use crate::audit::Actor;

@@ -2,7 +2,8 @@
 
 use belfry::mail::Letter;
 use belfry::mail::{
-    AccountExists, Confirm, Lifted, PasswordChanged, PushOff, PushOn, Reset, Suspended, UrlContested, UrlFree, UrlLost, Verified,
+    AccountExists, Confirm, Decided, Joined, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushOff, PushOn, Reset, Suspended,
+    UrlContested, UrlFree, UrlLost, Verified,
 };
 
 #[test]
@@ -10,7 +11,7 @@ fn letters_read_well() {
     let s = |text: &str| text.to_owned();
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
-    let letters: [Box<dyn Letter>; 12] = [
+    let letters: [Box<dyn Letter>; 16] = [
         Box::new(Confirm {
             hub: hub(),
             name: name(),
@@ -41,6 +42,32 @@ fn letters_read_well() {
         Box::new(UrlContested { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(UrlLost { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(UrlFree { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
+        Box::new(MoodleRegistered {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            link: s("https://hub.example/register/confirm?token=x"),
+            days: 14,
+        }),
+        Box::new(Newcomer {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            newcomer_url: s("https://test.school.example"),
+            same_address: false,
+            link: link(),
+        }),
+        Box::new(Joined { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
+        Box::new(Decided {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            outcome: s("it is a site of its own"),
+            link: link(),
+        }),
         Box::new(PasswordChanged { hub: hub(), name: name(), link_reset: s("https://hub.example/password/forgot") }),
     ];
     for letter in letters {

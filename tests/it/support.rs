@@ -260,6 +260,12 @@ impl TestHub {
         letters.into_iter().find(|letter| letter.kind == kind).map(|letter| letter.full_text())
     }
 
+    /// How many letters of a kind were posted.
+    pub async fn letters(&self, kind: &'static str) -> usize {
+        let letters = self.hub.db.read(|conn| mail::page(conn, None, 200)).await.unwrap();
+        letters.iter().filter(|letter| letter.kind == kind).count()
+    }
+
     /// The path of the link in the newest letter of a kind.
     pub async fn mailed_path(&self, kind: &'static str) -> String {
         let text = self.letter(kind).await.unwrap();

@@ -1,0 +1,76 @@
+//! Letters about registrations: to the contact that a Moodle has named, and to whoever registered a site before.
+
+use std::time::Duration;
+
+use super::life::Office;
+use crate::accounts;
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::mail::{self, MoodleRegistered, Newcomer, Recipient};
+use crate::sites::{self, Site, SiteError};
+
+/// How often one site's admin is told of newcomers: anybody can cause that letter.
+const PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// Mails the contact of a site that nobody owns the link to an account, once for each address.
+///
+/// # Errors
+/// When it can't be written.
+pub fn tell_contact(tx: &mut Tx, office: Office, now: Timestamp, site: &Site) -> Result<(), SiteError> {
+    if !office.may_mail || site.account_id.is_some() || site.contact_told_at.is_some() {
+        return Ok(());
+    }
+    let Some(to) = site.contact() else { return Ok(()) };
+    let Some(token) = accounts::contact_link(tx, office.ring, now, &to, &site.language, site.id)? else { return Ok(()) };
+    let letter = MoodleRegistered {
+        hub: office.desk.hub(),
+        name: to.name.clone(),
+        site_name: site.name.clone(),
+        site_url: site.url.clone(),
+        link: office.desk.secret_link("/register/confirm"),
+        days: accounts::CONTACT_LINK_HOURS / 24,
+    };
+    mail::post(tx, now, &to, &letter, Some(&token))?;
+    sites::note_told(tx, now, site)
+}
+
+/// Tells whoever registered a site that a newcomer waits for a decision: at most once a day. A site without an account is
+/// decided about by a link that leads to one.
+///
+/// # Errors
+/// When it can't be written.
+pub fn tell_of_newcomer(tx: &mut Tx, office: Office, now: Timestamp, registered: &Site, newcomer: &Site) -> Result<(), SiteError> {
+    if mail::posted_since(tx.conn(), registered.id, "newcomer", now - PAUSE)? {
+        return Ok(());
+    }
+    let owner = registered.account_id.map(|id| accounts::find(tx.conn(), id)).transpose()?.flatten();
+    let (to, token) = match owner {
+        Some(owner) if owner.confirmed_at.is_some() => (owner.recipient(), None),
+        Some(_) => (None, None),
+        None => {
+            let to = registered.contact();
+            let link = match &to {
+                Some(to) => accounts::contact_link(tx, office.ring, now, to, &registered.language, registered.id)?,
+                None => None,
+            };
+            (to.filter(|_| link.is_some()), link)
+        }
+    };
+    let Some(to) = to else { return Ok(()) };
+    let to = Recipient { site: Some(registered.id), ..to };
+    let link = match &token {
+        Some(_) => office.desk.secret_link("/register/confirm"),
+        None => office.desk.link(&format!("/my/sites/{}", registered.id)),
+    };
+    let letter = Newcomer {
+        hub: office.desk.hub(),
+        name: to.name.clone(),
+        site_name: registered.name.clone(),
+        site_url: registered.url.clone(),
+        newcomer_url: newcomer.url.clone(),
+        same_address: registered.url_key == newcomer.url_key,
+        link,
+    };
+    mail::post(tx, now, &to, &letter, token.as_ref())?;
+    Ok(())
+}

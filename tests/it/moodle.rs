@@ -1,0 +1,499 @@
+//! A Moodle, as the hub meets it (`wire/moodle-client.md` 2 and 3, `wire/hub-protocol.md`).
+
+use actix_web::http::{Method, StatusCode};
+use belfry::registrations;
+use belfry::sites::{self, SiteState};
+
+use crate::stock::Moodle;
+use crate::support::{APP, TestHub, moodle_push};
+
+const URL: &str = "https://moodle.school.example";
+const IDENTIFIER: &str = "IuMwWuzf04zuDh0F4sxdAbeeyGI65piImoodle.school.example";
+
+#[actix_web::test]
+async fn a_stock_moodle_registers_updates_gets_its_key_pushes_and_leaves() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    let back = moodle.register().await;
+    let path = back.strip_prefix(URL).unwrap();
+    assert!(path.starts_with("/admin/registration/confirmregistration.php?newtoken="), "{path}");
+    // It works before the browser is back.
+    assert_eq!(moodle.update(&[]).await.body, "true");
+    assert_eq!(moodle.is_registered().await.body, "true");
+    let key = moodle.access_key().await.json()["accesskey"].as_str().unwrap().to_owned();
+    let headers = [("X-AN-APP-NAME", APP), ("X-AN-APP-KEY", key.as_str())];
+    let checked = hub.send(Method::POST, "/tokens/testtoken", &headers, "").await;
+    assert_eq!((checked.status.as_u16(), checked.json()["error"].as_str()), (400, Some("Invalid token")));
+    assert_eq!(hub.send(Method::POST, "/tokens/fcm:APA91b-0123456789", &headers, "").await.body, r#"{"status":"ok"}"#);
+    assert_eq!(hub.send(Method::POST, "/api/v2/push/", &headers, moodle_push("fcm:APA91b-0123456789")).await.said(), "202");
+    assert_eq!(hub.send(Method::GET, "/", &[], "").await.status, StatusCode::OK);
+    assert_eq!(moodle.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    assert_eq!(moodle.update(&[]).await.json()["errorcode"], "invalidtoken");
+    assert_eq!(hub.send(Method::POST, "/api/v2/push/", &headers, moodle_push("fcm:APA91b-0123456789")).await.said(), "400 key_revoked");
+}
+
+#[actix_web::test]
+async fn the_secret_stands_in_no_address_and_in_no_page_that_the_browser_keeps() {
+    let hub = TestHub::start().await;
+    let secret = format!("{IDENTIFIER}20261123022837");
+    let moodle = Moodle::new(&hub, URL, &secret);
+    let mut browser = hub.browser();
+    let first = browser.get(&moodle.registration_path()).await;
+    assert_eq!((first.status.as_u16(), first.headers["location"].as_str()), (303, "/local/hub/siteregistration.php"));
+    assert_eq!(first.headers["referrer-policy"], "no-referrer");
+    assert!(!format!("{first:?}").contains(&secret));
+    let page = browser.get("/local/hub/siteregistration.php").await;
+    assert_eq!((page.status.as_u16(), page.headers["referrer-policy"].as_str()), (200, "no-referrer"));
+    assert!(!page.body.contains(&secret) && page.body.contains("Example Moodle"));
+    assert!(page.headers["content-security-policy"].contains(&format!("form-action 'self' {URL};")), "{:?}", page.headers);
+}
+
+#[actix_web::test]
+async fn only_token_and_address_are_needed_and_what_is_wrong_is_named() {
+    let hub = TestHub::start().await;
+    let mut browser = hub.browser();
+    let said = |query: &'static str| {
+        let path = format!("/local/hub/siteregistration.php{query}");
+        let hub = &hub;
+        async move {
+            let answer = hub.send(Method::GET, &path, &[], "").await;
+            (answer.status.as_u16(), answer.body)
+        }
+    };
+    assert_eq!(said("?token=abcdefgh12345678&url=https%3A%2F%2Fm.example").await.0, 303);
+    for (query, named) in [
+        ("", "Begin in your Moodle"),
+        ("?url=https%3A%2F%2Fm.example", "token is missing"),
+        ("?token=abcdefgh12345678", "url: "),
+        ("?token=abcdefgh12345678&url=ftp%3A%2F%2Fm.example", "url: Begin with https://"),
+        ("?token=abcdefgh12345678&url=https%3A%2F%2Fm.example&users=many", "not a number"),
+        ("?token[a]=b&url=https%3A%2F%2Fm.example", "token: is a map"),
+        ("?token=a&token=b&url=https%3A%2F%2Fm.example", "token: came twice"),
+    ] {
+        let (status, body) = said(query).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(body.contains(named), "{query}: {body}");
+    }
+    // Nothing waits in this browser.
+    let posted = browser.post("/local/hub/siteregistration.php", &[("mark", "x")]).await;
+    assert_eq!(posted.status.as_u16(), 400);
+}
+
+/// As the first hub's own form sent it: the same names by POST, from elsewhere. It registers nothing by itself.
+#[actix_web::test]
+async fn a_form_from_elsewhere_is_shown_before_it_is_registered() {
+    let hub = TestHub::start().await;
+    let mut browser = hub.browser();
+    let fields = [("token", "abcdefgh12345678"), ("url", "https://m.example"), ("push_enabled", "1")];
+    let answer = browser.post_bare("/local/hub/siteregistration.php", &fields, &[("Origin", "https://elsewhere.example")]).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["location"].as_str()), (303, "/local/hub/siteregistration.php"));
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 0);
+    // The button without the page's own token shows the page again.
+    let page = browser.get("/local/hub/siteregistration.php").await.body;
+    let mark = page.split("name=\"mark\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let forged = browser.post_bare("/local/hub/siteregistration.php", &[("mark", mark.as_str()), ("csrf_token", "x")], &[]).await;
+    assert_eq!(forged.status.as_u16(), 200);
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 0);
+}
+
+/// `wire/moodle-client.md` 0.12: the beginning is the same, the date is new.
+#[actix_web::test]
+async fn a_site_that_registers_again_goes_on_as_the_same_one() {
+    let hub = TestHub::start().await;
+    let mut first = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let site = first.site().await;
+    let mut again = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261124101010"));
+    again.register().await;
+    // Abandoned: the earlier registration goes on.
+    assert_eq!(first.update(&[]).await.body, "true");
+    assert_eq!(again.update(&[]).await.body, "true");
+    assert_eq!(again.site().await.id, site.id);
+    assert!(again.site().await.held_since.is_none());
+    assert_eq!(first.update(&[]).await.json()["errorcode"], "invalidtoken");
+    assert!(hub.letter("newcomer").await.is_none());
+    assert_eq!(again.access_key().await.status, StatusCode::OK);
+    // Registered by 4.2, before the date came.
+    let mut old = Moodle::new(&hub, URL, IDENTIFIER);
+    old.register().await;
+    assert_eq!(old.update(&[]).await.body, "true");
+    assert_eq!(old.site().await.id, site.id);
+}
+
+#[actix_web::test]
+async fn a_newcomer_at_a_known_address_is_held_and_the_registered_site_goes_on() {
+    let hub = TestHub::start().await;
+    let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let key = known.key().await;
+    let mut newcomer = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
+    let page = newcomer.page().await;
+    assert!(page.body.contains("Another Moodle is registered with this address"), "{}", page.body);
+    newcomer.register().await;
+    let told = newcomer.update(&[]).await.json();
+    assert_eq!((told["exception"].as_str(), told["errorcode"].as_str()), (Some("moodle_exception"), Some("siteheld")));
+    // Its page can still be opened, and it can leave.
+    assert_eq!(newcomer.is_registered().await.body, "true");
+    assert_eq!(newcomer.access_key().await.said(), "403 site_held");
+    assert_eq!(known.update(&[]).await.body, "true");
+    assert_eq!(known.push_with(&key).await.said(), "202");
+    let letter = hub.letter("newcomer").await.unwrap();
+    assert!(letter.contains("another Moodle wants to register"), "{letter}");
+    // The registered site's contact gets one letter a day, whoever comes.
+    let mut third = Moodle::new(&hub, URL, "TzMwWuzf04zuDh0F4sxdAbeeyGI65piIthird.example20261123022837");
+    third.register().await;
+    assert_eq!(hub.letters("newcomer").await, 1);
+    assert_eq!(newcomer.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    assert_eq!(known.update(&[]).await.body, "true");
+}
+
+#[actix_web::test]
+async fn a_copy_can_neither_change_nor_unregister_the_site_it_was_copied_from() {
+    let hub = TestHub::start().await;
+    let mut site = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let key = site.key().await;
+    // The same database, under another address.
+    let mut copy = site.copied_to("https://test.school.example");
+    assert_eq!(copy.is_registered().await.body, "false");
+    let told = copy.update(&[("siteinfo[name]", "Copy"), ("siteinfo[users]", "99999")]).await.json();
+    assert_eq!(told["errorcode"], "siteelsewhere");
+    assert!(told["message"].as_str().unwrap().contains(URL));
+    copy.update(&[]).await;
+    assert_eq!(hub.letters("newcomer").await, 1);
+    assert_eq!(site.site().await.users, 4);
+    assert_eq!(copy.call("hub_unregister_site", &[("url[0]", "https://test.school.example")]).await.body, "true");
+    assert_eq!(site.update(&[]).await.body, "true");
+    assert_eq!(site.push_with(&key).await.said(), "202");
+    assert_eq!(copy.access_key().await.said(), "403 site_not_registered");
+}
+
+#[actix_web::test]
+async fn http_becomes_https_without_a_question() {
+    let hub = TestHub::start().await;
+    let site = Moodle::registered(&hub, "http://moodle.school.example", &format!("{IDENTIFIER}20261123022837")).await;
+    let mut secure = site.copied_to(URL);
+    assert_eq!(secure.update(&[]).await.body, "true");
+    assert_eq!(secure.is_registered().await.body, "true");
+    assert_eq!(site.site().await.url, URL);
+    assert!(hub.letter("newcomer").await.is_none());
+}
+
+/// A claim by somebody who only knows the address, and then the site itself, whose server calls from where it is.
+#[actix_web::test]
+async fn a_call_from_the_sites_own_address_proves_it_and_beats_a_claim() {
+    let hub = TestHub::start().await;
+    let at_home = "http://127.0.0.1:8123";
+    let mut squatter = Moodle::new(&hub, at_home, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIsquatter20261123022837");
+    squatter.register().await;
+    let claim = squatter.site().await;
+    assert_eq!((claim.state, claim.proof), (SiteState::Claimed, None));
+    let mut real = Moodle::new(&hub, at_home, "127MwWuzf04zuDh0F4sxdAbeeyGI65pi127.0.0.120261123022837");
+    real.register().await;
+    assert!(real.site().await.held_since.is_some());
+    assert_eq!(real.update(&[]).await.body, "true");
+    assert_eq!(real.site().await.state, SiteState::Active);
+    let lost = hub.hub.db.read(move |conn| sites::find(conn, claim.id)).await.unwrap().unwrap();
+    assert!(lost.held_since.is_some());
+    assert_eq!(squatter.access_key().await.said(), "403 site_held");
+}
+
+#[actix_web::test]
+async fn what_comes_through_somebody_elses_proxy_proves_nothing() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::new(&hub, "http://127.0.0.1:8124", &format!("{IDENTIFIER}20261123022837"));
+    moodle.register().await;
+    for header in [("X-Forwarded-For", "203.0.113.9"), ("Via", "1.1 cache"), ("Forwarded", "for=203.0.113.9")] {
+        assert_eq!(moodle.call_with(&[header], "hub_update_site_info", &[("siteinfo[name]", "School")]).await.body, "true");
+        assert_eq!(moodle.site().await.state, SiteState::Claimed, "{header:?}");
+    }
+    assert_eq!(moodle.update(&[]).await.body, "true");
+    assert_eq!(moodle.site().await.state, SiteState::Active);
+}
+
+#[actix_web::test]
+async fn an_admin_who_asks_for_a_key_again_and_again_breaks_nothing() {
+    let limits = [("BELFRY_LIMITS__ACCESSKEYS_PER_SITE_PER_HOUR", "100"), ("BELFRY_LIMITS__ACCESSKEYS_PER_ADDRESS_PER_HOUR", "100")];
+    let hub = TestHub::with(&[limits[0], limits[1], ("BELFRY_REGISTRATION__CLAIMED_PUSH", "full")]).await;
+    let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut keys = Vec::new();
+    for _ in 0..15 {
+        keys.push(moodle.key().await);
+    }
+    // Moodle keeps whichever answer came last, which need not be the newest key.
+    for key in &keys[8..] {
+        assert_eq!(moodle.push_with(key).await.said(), "202");
+    }
+    assert_eq!(moodle.push_with(&keys[0]).await.said(), "400 key_expired");
+    hub.clock.advance(std::time::Duration::from_secs(7 * 86_400 + 1));
+    assert_eq!(moodle.push_with(&keys[13]).await.said(), "400 key_expired");
+    assert_eq!(moodle.push_with(&keys[14]).await.said(), "202");
+}
+
+#[actix_web::test]
+async fn key_requests_have_their_limits_and_their_reasons() {
+    let hub =
+        TestHub::with(&[("BELFRY_LIMITS__ACCESSKEYS_PER_SITE_PER_HOUR", "3"), ("BELFRY_LIMITS__ACCESSKEYS_PER_ADDRESS_PER_HOUR", "12")])
+            .await;
+    let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    // Nobody's, and somebody else's.
+    let stranger = Moodle::new(&hub, URL, "");
+    assert_eq!(stranger.access_key().await.said(), "403 site_not_registered");
+    let other = Moodle::new(&hub, "https://other.example", &format!("{IDENTIFIER}20261123022837"));
+    let refused = other.access_key().await;
+    assert!(refused.json()["error"].as_str().unwrap().starts_with("You must register your site with Belfry first"), "{refused:?}");
+    assert_eq!(moodle.access_key().await.status, StatusCode::OK);
+    assert_eq!(moodle.update(&[("siteinfo[users]", "20000")]).await.body, "true");
+    let refused = moodle.access_key().await;
+    assert_eq!(refused.said(), "403 over_user_limit");
+    assert!(refused.json()["error"].as_str().unwrap().contains("limited to sites with fewer than 20,000 users"), "{refused:?}");
+    assert_eq!(moodle.update(&[]).await.body, "true");
+    assert_eq!(moodle.access_key().await.status, StatusCode::OK);
+    let limited = moodle.access_key().await;
+    assert_eq!(limited.said(), "429 rate_limited");
+    assert!(limited.headers.contains_key("retry-after"));
+    hub.suspend(moodle.site().await.id).await;
+    hub.clock.advance(std::time::Duration::from_secs(3_600));
+    assert_eq!(moodle.access_key().await.said(), "403 site_suspended");
+    for _ in 0..12 {
+        other.access_key().await;
+    }
+    assert_eq!(other.access_key().await.said(), "429 rate_limited");
+}
+
+#[actix_web::test]
+async fn a_site_of_the_web_form_is_joined_with_the_first_moodle_in_its_window_and_no_other() {
+    let hub = TestHub::start().await;
+    let site = hub.site_at("ada@school.example", URL, true).await;
+    let moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    assert_eq!(moodle.access_key().await.said(), "403 site_not_registered");
+    let mut owner = hub.person("ada@school.example", None).await;
+    let opened = owner.post(&format!("/my/sites/{}/pair", site.id), &[]).await;
+    assert_eq!(opened.status.as_u16(), 303, "{opened:?}");
+    // A Moodle that is registered nowhere sends the md5 of nothing: never bound.
+    assert_eq!(Moodle::new(&hub, URL, "").access_key().await.said(), "403 site_not_registered");
+    assert_eq!(moodle.access_key().await.status, StatusCode::OK);
+    assert!(hub.letter("joined").await.is_some());
+    // The window is shut with that; the one that was joined goes on.
+    let late = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
+    assert_eq!(late.access_key().await.said(), "403 site_not_registered");
+    assert_eq!(moodle.access_key().await.status, StatusCode::OK);
+    owner.post(&format!("/my/sites/{}/pair", site.id), &[]).await;
+    hub.clock.advance(std::time::Duration::from_secs(15 * 60 + 1));
+    assert_eq!(late.access_key().await.said(), "403 site_not_registered");
+}
+
+/// Who has only typed an address into the form could wait there for its Moodle.
+#[actix_web::test]
+async fn a_site_that_nobody_has_proved_has_no_window() {
+    let hub = TestHub::start().await;
+    let site = hub.site_at("eve@elsewhere.example", URL, false).await;
+    let mut owner = hub.person("eve@elsewhere.example", None).await;
+    assert_eq!(owner.post(&format!("/my/sites/{}/pair", site.id), &[]).await.status.as_u16(), 409);
+    let mut moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    moodle.register().await;
+    assert_eq!(moodle.update(&[]).await.body, "true");
+    assert_ne!(moodle.site().await.id, site.id);
+}
+
+#[actix_web::test]
+async fn the_contact_gets_an_account_by_a_mailed_link_and_the_site_with_it() {
+    let hub = TestHub::start().await;
+    let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    assert_eq!(hub.letters("moodle_registered").await, 1);
+    let path = hub.mailed_path("moodle_registered").await;
+    let mut browser = hub.browser();
+    let answer = browser.get(&path).await;
+    let page = format!("/my/sites/{}", moodle.site().await.id);
+    assert_eq!((answer.status.as_u16(), answer.headers["location"].as_str()), (303, page.as_str()));
+    assert_eq!(browser.get(&page).await.status, StatusCode::OK);
+    assert!(moodle.site().await.account_id.is_some());
+    // Once.
+    assert_eq!(hub.browser().get(&path).await.status.as_u16(), 410);
+}
+
+#[actix_web::test]
+async fn whoever_is_logged_in_owns_what_their_browser_registers() {
+    let hub = TestHub::start().await;
+    let mut owner = hub.person("ada@school.example", None).await;
+    let mut moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    moodle.register_in(&mut owner).await;
+    assert!(moodle.site().await.account_id.is_some());
+    assert_eq!(hub.letters("moodle_registered").await, 0);
+}
+
+#[actix_web::test]
+async fn the_registered_admin_decides_about_a_newcomer() {
+    for (decision, keeps) in [("move", true), ("refuse", false)] {
+        let hub = TestHub::start().await;
+        let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+        let key = known.key().await;
+        let site = known.site().await.id;
+        let mut newcomer = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
+        newcomer.register().await;
+        newcomer.update(&[]).await;
+        let held = newcomer.site().await.id;
+        let mut owner = hub.browser();
+        owner.get(&hub.mailed_path("newcomer").await).await;
+        let page = owner.get(&format!("/my/sites/{site}")).await;
+        assert!(page.body.contains("Another Moodle wants this site's address"), "{}", page.body);
+        let stranger = hub
+            .person("eve@elsewhere.example", None)
+            .await
+            .post(&format!("/my/sites/{site}/newcomers/{held}"), &[("decision", decision)])
+            .await;
+        assert_eq!(stranger.status.as_u16(), 404);
+        let answer = owner.post(&format!("/my/sites/{site}/newcomers/{held}"), &[("decision", decision)]).await;
+        assert_eq!(answer.status.as_u16(), 303, "{answer:?}");
+        assert_eq!(known.push_with(&key).await.said(), "202");
+        assert!(hub.letter("decided").await.is_some());
+        if keeps {
+            // Installed anew: the same site, by another token.
+            assert_eq!(newcomer.update(&[]).await.body, "true");
+            assert_eq!(newcomer.site().await.id, site);
+            assert_eq!(known.update(&[]).await.json()["errorcode"], "invalidtoken");
+        } else {
+            assert_eq!(newcomer.update(&[]).await.json()["errorcode"], "siteheld");
+            assert_eq!(known.update(&[]).await.body, "true");
+            assert!(!owner.get(&format!("/my/sites/{site}")).await.body.contains("wants this site's address"));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_registered_admin_says_whether_a_site_has_moved_or_was_copied() {
+    let moved = "https://learn.school.example";
+    for decision in ["move", "separate"] {
+        let hub = TestHub::start().await;
+        let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+        let key = known.key().await;
+        let site = known.site().await.id;
+        let mut there = known.copied_to(moved);
+        there.update(&[]).await;
+        let held = there.site().await.id;
+        let mut owner = hub.browser();
+        owner.get(&hub.mailed_path("newcomer").await).await;
+        owner.post(&format!("/my/sites/{site}/newcomers/{held}"), &[("decision", decision)]).await;
+        assert_eq!(there.update(&[("siteinfo[users]", "77")]).await.body, "true", "{decision}");
+        assert_eq!(there.is_registered().await.body, "true");
+        assert_eq!(known.push_with(&key).await.said(), "202");
+        assert_eq!(there.access_key().await.status, StatusCode::OK);
+        if decision == "move" {
+            assert_eq!((there.site().await.id, there.site().await.users), (site, 77));
+        } else {
+            assert_eq!((there.site().await.id, known.site().await.id), (held, site));
+            assert_eq!(known.update(&[]).await.body, "true");
+            assert_eq!((there.site().await.users, known.site().await.users), (77, 4));
+        }
+    }
+}
+
+/// Everything that Moodle tells is kept, by day; what this hub does not know is put aside.
+#[actix_web::test]
+async fn figures_are_kept_with_their_history() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    hub.clock.advance(std::time::Duration::from_secs(7 * 86_400));
+    assert_eq!(
+        moodle
+            .update(&[
+                ("siteinfo[users]", "50"),
+                ("siteinfo[tomorrow]", "x"),
+                ("siteinfo[pluginusage]", r#"{"mod":{"quiz":{"enabled":1,"count":3}}}"#)
+            ])
+            .await
+            .body,
+        "true"
+    );
+    let site = moodle.site().await.id;
+    let rows = hub.hub.db.read(move |conn| registrations::history(conn, site, 10)).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0].figures.contains(r#""users":50"#) && rows[1].figures.contains(r#""users":4"#), "{rows:?}");
+    assert_eq!(rows[0].unknown, r#"{"tomorrow":"x"}"#);
+    let plugins = hub.hub.db.read(move |conn| registrations::latest_plugins(conn, site)).await.unwrap().unwrap();
+    assert_eq!(plugins.plugins.as_deref(), Some(r#"{"mod":{"quiz":[1,3]}}"#));
+    let wrong = moodle.update(&[("siteinfo[users]", "many")]).await.json();
+    assert_eq!(wrong["errorcode"], "invalidparameter");
+    assert!(wrong["message"].as_str().unwrap().contains("users: not a number"), "{wrong}");
+    assert_eq!(moodle.site().await.users, 50);
+}
+
+#[actix_web::test]
+async fn crossing_the_user_limit_by_an_update_switches_push_off_and_on() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let key = moodle.key().await;
+    moodle.update(&[("siteinfo[users]", "20000")]).await;
+    assert_eq!(moodle.push_with(&key).await.said(), "403 over_user_limit");
+    assert!(hub.letter("push_off").await.is_some());
+    moodle.update(&[("siteinfo[users]", "19999")]).await;
+    assert_eq!(moodle.push_with(&key).await.said(), "202");
+}
+
+/// A stock AirNotifier in front: a bare integer, for address and secret together.
+#[actix_web::test]
+async fn an_airnotifier_is_told_who_is_registered() {
+    let hub = TestHub::start().await;
+    let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let siteid = moodle.siteid();
+    let check = |siteid: String, url: &'static str| {
+        let hub = &hub;
+        async move { hub.send(Method::GET, &format!("/local/sitecheck/check.php?siteid={siteid}&url={url}"), &[], "").await }
+    };
+    let yes = check(siteid.clone(), URL).await;
+    assert_eq!((yes.status.as_u16(), yes.body.as_str(), yes.headers["content-type"].as_str()), (200, "1", "text/html; charset=utf-8"));
+    assert_eq!(check(siteid.clone(), "https://other.example").await.body, "0");
+    assert_eq!(check("0".repeat(32), URL).await.body, "0");
+    assert_eq!(check(String::new(), URL).await.body, "0");
+    hub.suspend(moodle.site().await.id).await;
+    assert_eq!(check(siteid.clone(), URL).await.body, "0");
+    for _ in 0..60 {
+        check(siteid.clone(), URL).await;
+    }
+    assert_eq!(check(siteid.clone(), URL).await.status.as_u16(), 429);
+    let closed = TestHub::with(&[("BELFRY_REGISTRATION__SITECHECK_FROM", "203.0.113.0/24")]).await;
+    assert_eq!(closed.send(Method::GET, "/local/sitecheck/check.php?siteid=a&url=b", &[], "").await.status.as_u16(), 403);
+}
+
+#[actix_web::test]
+async fn a_hub_address_with_a_slash_at_its_end_works_all_the_same() {
+    let hub = TestHub::start().await;
+    let answer = hub
+        .send(
+            Method::POST,
+            "//local/hub/webservice/webservices.php",
+            &[("Content-Type", "application/x-www-form-urlencoded")],
+            "wsfunction=hub_get_info&wstoken=publichub",
+        )
+        .await;
+    assert_eq!(answer.json()["name"], "Belfry", "{answer:?}");
+    let answer = hub.send(Method::GET, "//local/hub/siteregistration.php?token=abcdefgh&url=https%3A%2F%2Fm.example", &[], "").await;
+    assert_eq!(answer.status.as_u16(), 303);
+    let logo = hub.send(Method::GET, "/local/hub/webservice/download.php?filetype=hubscreenshot", &[], "").await;
+    assert!(logo.headers["location"].ends_with("logo.svg"));
+}
+
+/// Deep, huge, many, twice, of the wrong kind: refused at once, with the field named, and the registration stays.
+#[actix_web::test]
+async fn no_form_breaks_the_web_service() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let start = std::time::Instant::now();
+    let forms = [
+        ("a=1&".repeat(100_000), "form"),
+        (format!("siteinfo{}=x", "[a]".repeat(5_000)), "siteinfo"),
+        ("siteinfo[users]=1&siteinfo[users]=2".to_owned(), "siteinfo[users]"),
+        ("siteinfo=text".to_owned(), "siteinfo"),
+        ("siteinfo[users][x]=1".to_owned(), "siteinfo[users]"),
+        (format!("siteinfo[name]={}", "x".repeat(1_100_000)), "form"),
+        ("siteinfo[users]=1e400".to_owned(), "users"),
+        ("siteinfo[pluginusage]={".to_owned(), "pluginusage"),
+        ("siteinfo[url]=nonsense".to_owned(), "siteinfo[url]"),
+        (String::new(), "siteinfo"),
+    ];
+    for (form, named) in forms {
+        let answer = moodle.post_raw("hub_update_site_info", &form).await;
+        let json = answer.json();
+        assert_eq!((answer.status.as_u16(), json["errorcode"].as_str()), (200, Some("invalidparameter")), "{named}: {answer:?}");
+        assert!(json["message"].as_str().unwrap().contains(named), "{named}: {json}");
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+    assert_eq!(moodle.update(&[]).await.body, "true");
+}
