@@ -269,14 +269,12 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
         for site in sites::confirm_mail(tx, now, confirmed.account)? {
             sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits.max_site_users)?;
         }
-        if let Some(id) = confirmed.site {
-            take_over(tx, &shared, now, id, confirmed.account)?;
-        }
+        let taken_over = confirmed.site.map(|id| take_over(tx, &shared, now, id, confirmed.account)).transpose()? == Some(true);
         let has_password = Credentials::of(tx.conn(), confirmed.account)?.is_some_and(|c| c.password_hash.is_some());
         let site = confirmed.site.map(|id| sites::owned_by(tx.conn(), confirmed.account, id)).transpose()?.flatten();
-        Ok::<_, ConfirmError>((confirmed, site.map(|site| site.id), has_password))
+        Ok::<_, ConfirmError>((confirmed, site.map(|site| site.id), has_password, taken_over))
     });
-    let (confirmed, site, has_password) = match confirmed.await {
+    let (confirmed, site, has_password, taken_over) = match confirmed.await {
         Ok(confirmed) => confirmed,
         Err(ConfirmError::Link(LinkError::Dead)) => {
             return confirm_failed(&hub, &visit, StatusCode::GONE, Field::default()).map(Either::Left);
@@ -287,11 +285,16 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
     let to = site.map_or("/my/sites".to_owned(), |site| format!("/my/sites/{site}"));
     let here = visit.account().map(|account| account.id);
     if here == Some(confirmed.account) {
-        return Ok(Either::Right(Redirect::to(to).flash("ok", "Your e-mail address is confirmed.")));
+        let words = if taken_over { "The site is yours now." } else { "Your e-mail address is confirmed." };
+        return Ok(Either::Right(Redirect::to(to).flash("ok", words)));
     }
     if here.is_some() {
         let words = "The e-mail address of another account is confirmed. Log out here, and log in with that one.";
         return Ok(Either::Right(Redirect::to("/my/sites").flash("warn", words)));
+    }
+    if !confirmed.first && taken_over {
+        let login = format!("/login?next={to}");
+        return Ok(Either::Right(Redirect::to(login).flash("ok", "The site is on your account now. Log in to see it.")));
     }
     if !confirmed.first {
         return Ok(Either::Right(Redirect::to("/login").flash("ok", "Your e-mail address is confirmed. Log in with your password.")));
@@ -305,14 +308,11 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
 }
 
 /// Gives a site that its Moodle has registered to whoever reads the mail of the contact that it names.
-fn take_over(tx: &mut Tx, hub: &Hub, now: Timestamp, site: SiteId, account: AccountId) -> Result<(), SiteError> {
+fn take_over(tx: &mut Tx, hub: &Hub, now: Timestamp, site: SiteId, account: AccountId) -> Result<bool, SiteError> {
     let (contact, reader) = (sites::find(tx.conn(), site)?.and_then(|site| site.contact()), accounts::find(tx.conn(), account)?);
     // Its Moodle may name somebody else by now.
     let is_contact = contact.zip(reader).is_some_and(|(contact, reader)| contact.address.key() == reader.email.to_lowercase());
-    if is_contact {
-        sites::adopt(tx, &hub.desk, now, site, account)?;
-    }
-    Ok(())
+    if is_contact { sites::adopt(tx, &hub.desk, now, site, account) } else { Ok(false) }
 }
 
 /// Why a mailed link did not confirm anything.

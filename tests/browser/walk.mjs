@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { chromium } from "playwright-core";
 import { Hub, until } from "./hub.mjs";
+import { Moodle } from "./moodle.mjs";
 import { Site } from "./site.mjs";
 import { Sink } from "./smtp.mjs";
 import { Report, guard, look } from "./watch.mjs";
@@ -186,6 +187,95 @@ async function walk(width, hub, sink, between, javaScriptEnabled = true) {
   return { headers, siteUrl: site.url };
 }
 
+/** A Moodle registers by its own protocol; then another one at its address, and a copy of it. */
+async function moodles(width, hub, sink, between, javaScriptEnabled = true) {
+  const number = `${width}${javaScriptEnabled}${Math.random()}`.replace(/[^a-z0-9]/g, "").slice(0, 20).padEnd(26, "x");
+  const moodle = await Moodle.start(hub, `First${number}moodle.example`);
+  const context = await browser.newContext({ viewport: SIZES[width], javaScriptEnabled });
+  const page = await context.newPage();
+  const visited = [];
+  page.on("framenavigated", (frame) => visited.push(frame.url()));
+  guard(page, report, hub.url, moodle.url);
+  const see = async (name) => {
+    if (javaScriptEnabled) await look(page, report, name, width);
+    await between();
+  };
+
+  await page.goto(`${hub.url}/local/hub/siteregistration.php`);
+  report.check("whoever comes with nothing is told where to begin", await page.getByRole("heading", { name: "Begin in your Moodle" }).isVisible());
+  await see("moodle-start");
+  await page.goto(moodle.registration);
+  report.equal("the secret is in no address", visited.some((url) => url.includes(moodle.identifier)), false);
+  report.check("what is registered is shown", await page.getByText(moodle.url, { exact: true }).isVisible());
+  report.check("push is on by default", await page.getByLabel("Use push notifications").isChecked());
+  await see("moodle-register");
+  await press(page, "Register and go back to Moodle");
+  report.check("Moodle is registered", await page.getByRole("heading", { name: "Site registration confirmed" }).isVisible(), await page.content());
+  await between();
+
+  await page.goto(await mailed(sink, moodle.contact, "is registered at"));
+  report.check("its contact is at the site's page", await page.getByRole("heading", { name: "Example Moodle", level: 1 }).isVisible(), page.url());
+  report.check("its server's call has proved it", await page.getByText("Active", { exact: true }).isVisible());
+  report.check("what it tells is shown", await page.getByText("4.5.6 (Build: 20250811)").first().isVisible());
+  await see("site-moodle");
+  const { accesskey } = await moodle.requestKey();
+  report.check("it gets its key by itself", /^belfry_s_/.test(accesskey ?? ""), accesskey);
+  await between();
+  const headers = { "X-AN-APP-NAME": "commoodlemoodlemobile", "X-AN-APP-KEY": accesskey };
+  const push = () => fetch(`${hub.url}/api/v2/push/`, { method: "POST", headers, body: JSON.stringify({ token: "fcm:moodle-0123456789", extra: { processor: "moodle", smallmessage: "x" } }) });
+  report.equal("and pushes", (await push()).status, 202);
+
+  await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Settings" }).click();
+  await press(page, "Wait for my Moodle");
+  report.check("the hub waits", await page.getByText("The hub waits for your Moodle until").isVisible());
+  await see("settings-pairing");
+
+  const stranger = await browser.newContext({ viewport: SIZES[width], javaScriptEnabled });
+  const theirs = await stranger.newPage();
+  // Another Moodle with this address, past the window: the secret is another one.
+  const first = { identifier: moodle.identifier, secret: moodle.secret, token: moodle.token };
+  Object.assign(moodle, { identifier: `Other${number}moodle.example`, name: "Another Moodle" });
+  moodle.anew();
+  await moodle.requestKey();
+  Object.assign(moodle, { identifier: `Third${number}moodle.example`, name: "Third Moodle" });
+  moodle.anew();
+  await theirs.goto(moodle.registration);
+  report.check("a newcomer reads that it will be held", await theirs.getByText("Another Moodle is registered with this address").isVisible());
+  if (javaScriptEnabled) await look(theirs, report, "moodle-rival", width);
+  await press(theirs, "Register and go back to Moodle");
+  report.check("and reads it in Moodle", (await theirs.textContent("body")).includes("this registration is held"), await theirs.textContent("body"));
+  await between();
+  await page.getByRole("link", { name: "Overview" }).click();
+  report.check("the registered admin is asked", await page.getByRole("heading", { name: "Another Moodle wants this site's address" }).isVisible());
+  await see("site-newcomer");
+  await page.goto(page.url());
+  await page.getByRole("button", { name: /turn it away/ }).click();
+  await page.waitForLoadState();
+  report.equal("turned away", await page.getByRole("heading", { name: "Another Moodle wants this site's address" }).count(), 0);
+  report.equal("the registered site goes on", (await push()).status, 202);
+
+  Object.assign(moodle, { ...first, name: "Example Moodle" });
+  const copy = await Moodle.start(hub, first.identifier, "Copied Moodle");
+  await theirs.goto(copy.registration);
+  report.check("a copy reads whose it is", await theirs.getByText(`This Moodle is registered here as ${moodle.url}`).isVisible());
+  if (javaScriptEnabled) await look(theirs, report, "moodle-twin", width);
+  await press(theirs, "Register and go back to Moodle");
+  await between();
+  await page.goto(page.url());
+  report.check("the registered admin is asked about the copy", await page.getByRole("heading", { name: "Has this site moved?" }).isVisible());
+  await see("site-copy");
+  await page.goto(page.url());
+  await page.getByRole("button", { name: /site of its own/ }).click();
+  await page.waitForLoadState();
+  report.equal("the copy is a site of its own", await copy.update(), true);
+  report.equal("and the first one is as it was", await moodle.update(), true);
+  await stranger.close();
+  await context.close();
+  moodle.stop();
+  copy.stop();
+  return moodle.url;
+}
+
 async function staff(width, hub, { headers, siteUrl }) {
   const email = `mentor.${width}@hub.example`;
   const link = hub.command("staff", "add", email, "--role", "admin").match(/http\S+/)[0];
@@ -226,11 +316,14 @@ try {
   const sink = await Sink.start();
   const hub = await Hub.start(binary, { BELFRY_MAIL__SMTP_URL: sink.url });
   const walked = await walk("phone", hub, sink, async () => {});
+  await moodles("phone", hub, sink, async () => {});
   await staff("phone", hub, walked);
   await staff("desktop", hub, walked);
   await walk("desktop", hub, sink, async () => {}, false);
+  await moodles("desktop", hub, sink, async () => {}, false);
   // The same walk, with kill -9 and a restart between any two steps.
   await walk("desktop", hub, sink, () => hub.crash());
+  await moodles("desktop", hub, sink, () => hub.crash());
   report.equal("SIGTERM ends it well", await hub.stop(), 0);
   sink.stop();
 } catch (error) {

@@ -10,6 +10,8 @@ mod moodle;
 mod my;
 mod nodes;
 mod public;
+mod reactions;
 mod roles;
 mod stock;
 mod support;
+mod transcripts;
