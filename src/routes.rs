@@ -110,7 +110,9 @@ rows! { hub_rows, configure_hub {
 } }
 
 rows! { check_rows, configure_checks {
-    GET "/{slash:/?}local/sitecheck/check.php" moodle::check::sitecheck, Who::Anyone;
+    GET  "/{slash:/?}local/sitecheck/check.php" moodle::check::sitecheck, Who::Anyone;
+    GET  "/:{port:[0-9]+}/{rest:.*}"            keyed::slash_in_url,      Who::Anyone;
+    POST "/:{port:[0-9]+}/{rest:.*}"            keyed::slash_in_url,      Who::Anyone;
 } }
 
 rows! { accesskey_rows, configure_accesskeys {

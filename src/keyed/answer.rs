@@ -122,6 +122,13 @@ pub fn wrong_method(req: &HttpRequest) -> HttpResponse {
     }
 }
 
+/// The answer to a Moodle whose notification server is typed with a slash at its end: it asks for `/:80/accesskeys/`
+/// (`wire/moodle-client.md` 1.1).
+pub async fn slash_in_url(hub: Data<Hub>) -> HttpResponse {
+    let words = "Remove the slash, or the path, at the end of Moodle's Airnotifier URL";
+    HttpResponse::NotFound().insert_header(JSON).json(ErrorJson::new(&hub, words, "slash_in_url"))
+}
+
 #[derive(Serialize)]
 struct ErrorJson {
     error: String,

@@ -12,7 +12,7 @@ use std::str;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 
-pub use answer::{face, wrong_method};
+pub use answer::{face, slash_in_url, wrong_method};
 
 use crate::push::Request;
 

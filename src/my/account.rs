@@ -4,6 +4,7 @@ use actix_web::{Either, HttpResponse};
 use askama::Template;
 
 use crate::accounts::{self, Credentials, NewPassword, PersonName};
+use crate::db::Fault;
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SessionId;
@@ -34,11 +35,14 @@ struct AccountPage {
     email: String,
     form: AccountForm,
     sessions: Vec<SessionRow>,
+    /// Who came by a mailed link has none yet.
+    has_password: bool,
 }
 
 async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
     let (account, now) = (owner.account.id, hub.clock.now());
-    let sessions = hub.db.read(move |conn| accounts::sessions_of(conn, account, now)).await?;
+    let read = hub.db.read(move |conn| Ok::<_, Fault>((accounts::sessions_of(conn, account, now)?, Credentials::of(conn, account)?)));
+    let (sessions, known) = read.await?;
     let rows = sessions.into_iter().map(|session| SessionRow {
         current: session.id == owner.session.id,
         id: session.id.to_string(),
@@ -59,6 +63,7 @@ async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, s
         email: owner.account.email.clone(),
         form,
         sessions: rows.collect(),
+        has_password: known.is_some_and(|known| known.password_hash.is_some()),
     };
     web::html(status, &page)
 }
@@ -83,13 +88,17 @@ pub async fn profile(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Re
     Ok(Either::Right(Redirect::to("/account").flash("ok", "Saved.")))
 }
 
-/// `POST /account/password`: asks for the old one, as often as a login may be tried.
+/// `POST /account/password`: asks for the old one, if there is one, as often as a login may be tried.
 pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let mut errors = FieldErrors::default();
     let account = owner.account.id;
     hub.doors.login_to(&hub.ring, &owner.account.email)?;
     let known = hub.db.read(move |conn| Credentials::of(conn, account)).await?;
-    let right = hub.passwords.verify(fields.secret("current_password"), known.and_then(|known| known.password_hash)).await?;
+    let right = match known.and_then(|known| known.password_hash) {
+        // Who came by a mailed link, as a Moodle's contact does, chooses the first one.
+        None => true,
+        hash => hub.passwords.verify(fields.secret("current_password"), hash).await?,
+    };
     if !right {
         errors.add("current_password", "This is not your password.");
     }

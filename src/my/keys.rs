@@ -23,6 +23,11 @@ struct KeysPage {
     can_issue: bool,
     why_not: Option<String>,
     keys: Vec<KeyRow>,
+    /// Its Moodle can ask for the key by itself.
+    asks_itself: bool,
+    server_url: String,
+    port: String,
+    app_name: String,
 }
 
 fn why_not(site: &Site) -> Option<String> {
@@ -45,6 +50,10 @@ pub async fn index(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<H
         can_issue: why_not.is_none(),
         why_not,
         keys: views::key_rows(&keys, &hub),
+        asks_itself: site.called_at.is_some(),
+        server_url: hub.public_url.scheme_and_host(),
+        port: hub.public_url.port_or_default().to_string(),
+        app_name: main_app(&hub),
     };
     web::html(StatusCode::OK, &page)
 }
@@ -74,10 +83,8 @@ pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fiel
         Ok::<_, Error>((site, key))
     });
     let (site, key) = issued.await?;
-    let apps = &hub.hall.apps;
-    // Moodle's own app, where it is served: most sites want that one.
-    let app_name = apps.keys().find(|name| *name == MOODLE_APP).or(apps.keys().next()).cloned().unwrap_or_default();
-    let other_apps = apps.keys().filter(|name| **name != app_name).cloned().collect();
+    let app_name = main_app(&hub);
+    let other_apps = hub.hall.apps.keys().filter(|name| **name != app_name).cloned().collect();
     let (curl_enrol, curl_push) = trial_commands(&hub, &app_name, key.expose_secret());
     let page = NewKeyPage {
         page: owner.visit.page(&hub),
@@ -92,6 +99,12 @@ pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fiel
         curl_push,
     };
     web::html(StatusCode::CREATED, &page)
+}
+
+/// Moodle's own app, where it is served: most sites want that one.
+fn main_app(hub: &Hub) -> String {
+    let apps = &hub.hall.apps;
+    apps.keys().find(|name| *name == MOODLE_APP).or(apps.keys().next()).cloned().unwrap_or_default()
 }
 
 /// Commands that enrol a made-up device and push to it, to see that the key works.

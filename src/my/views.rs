@@ -138,6 +138,12 @@ impl Next {
                 at("/settings"),
                 "Open settings",
             ),
+            (SiteState::Active, None) if keys == 0 && site.called_at.is_some() => Self::to(
+                "Let your Moodle get its access key",
+                "Set the push server in Moodle and press Request access key there. We show you which value goes where.",
+                at("/keys"),
+                "See the values",
+            ),
             (SiteState::Active, None) if keys == 0 => Self::to(
                 "Get your access key",
                 "Moodle needs it to send pushes. We show you which value goes where.",

@@ -303,7 +303,7 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
     Ok(Either::Right(if has_password {
         entered.flash("ok", "Your e-mail address is confirmed, and you are logged in.")
     } else {
-        entered.flash("warn", "Your e-mail address is confirmed, and you are logged in. Choose a password before you leave: log out, then follow \"Forgot your password?\".")
+        entered.flash("warn", "Your e-mail address is confirmed, and you are logged in. Choose a password under Account before you leave.")
     }))
 }
 

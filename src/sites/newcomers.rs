@@ -1,5 +1,7 @@
 //! Sites that register by Moodle's own protocol, and what becomes of those that are held beside another one.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 
 use super::life::{keep, tell};
@@ -11,6 +13,9 @@ use crate::db::Tx;
 use crate::ids::{AccountId, SiteId};
 use crate::mail::{Decided, Desk};
 use crate::secret;
+
+/// How long the contact of a site is kept that has left.
+const CONTACT_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// Registers a site for its Moodle: claimed, no more, since the round trip proves nothing.
 ///
@@ -85,6 +90,14 @@ pub fn adopt(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, account: Acco
 /// When it can't be written.
 pub fn note_told(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteError> {
     keep(tx, now, &Site { contact_told_at: Some(now), ..site.clone() })
+}
+
+/// Erases whom the Moodles of sites have named that left a while ago; their figures stay.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_contacts(tx: &mut Tx, now: Timestamp) -> Result<usize, SiteError> {
+    Ok(store::erase_contacts(tx.conn(), now - CONTACT_KEPT)?)
 }
 
 /// Opens or shuts the time in which a site is joined with the first Moodle that names its address.

@@ -247,6 +247,14 @@ pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
     Ok(at.order(sites::id).limit(100).select(Site::as_select()).load(conn)?)
 }
 
+/// Erases the contact of sites that have left before a moment. Gives how many there were.
+pub(super) fn erase_contacts(conn: &mut Conn, before: Timestamp) -> Result<usize, Fault> {
+    let left = sites::table.filter(sites::state.eq(SiteState::Unregistered).and(sites::changed_at.lt(before)));
+    let known = left.filter(sites::contact_email.is_not_null().or(sites::contact_name.is_not_null()));
+    let nobody = (sites::contact_email.eq(None::<String>), sites::contact_name.eq(None::<String>));
+    Ok(diesel::update(known).set(nobody).execute(conn)?)
+}
+
 /// Who wants to be this site, or at its address, and waits for a decision.
 ///
 /// # Errors

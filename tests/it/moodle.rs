@@ -497,3 +497,37 @@ async fn no_form_breaks_the_web_service() {
     assert!(start.elapsed() < std::time::Duration::from_secs(5));
     assert_eq!(moodle.update(&[]).await.body, "true");
 }
+
+/// `wire/moodle-client.md` 1.1: with a slash behind the notification server, Moodle asks for this.
+#[actix_web::test]
+async fn a_slash_behind_the_notification_server_is_told() {
+    let hub = TestHub::start().await;
+    let answer = hub.send(Method::POST, "/:80/accesskeys/", &[], "").await;
+    assert_eq!(answer.said(), "404 slash_in_url");
+}
+
+#[actix_web::test]
+async fn the_contact_of_a_site_that_has_left_is_erased_after_three_months() {
+    let hub = TestHub::start().await;
+    let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let id = moodle.site().await.id;
+    assert_eq!(moodle.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    for (days, kept) in [(89, true), (91, false)] {
+        let now = hub.clock.now() + std::time::Duration::from_secs(days * 86_400);
+        hub.hub.db.write(move |tx| belfry::app::trim(tx, now)).await.unwrap();
+        let site = hub.hub.db.read(move |conn| sites::find(conn, id)).await.unwrap().unwrap();
+        assert_eq!(site.contact_email.is_some(), kept, "after {days} days");
+    }
+}
+
+/// Moodle keeps its registration under the hub's exact address (`wire/moodle-client.md` 0.13).
+#[actix_web::test]
+async fn a_hub_that_has_moved_says_so() {
+    let hub = TestHub::start().await;
+    Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut team = hub.person("mentor@hub.example", Some(belfry::accounts::Role::Admin)).await;
+    assert!(!team.get("/staff").await.body.contains("know it by another one"));
+    let moved = hub.again(&[("BELFRY_SERVER__PUBLIC_URL", "http://127.0.0.1:8081")]).await;
+    let mut team = moved.person("mentor@hub.example", Some(belfry::accounts::Role::Admin)).await;
+    assert!(team.get("/staff").await.body.contains("know it by another one: 1"));
+}

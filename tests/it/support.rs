@@ -155,6 +155,11 @@ impl TestHub {
         Self::on(self.store.clone(), &[]).await
     }
 
+    /// Another node on the same database, with other settings.
+    pub async fn again(&self, more: &[(&str, &str)]) -> Self {
+        Self::on(self.store.clone(), more).await
+    }
+
     async fn on(store: Arc<Store>, more: &[(&str, &str)]) -> Self {
         let url = store.url();
         let mut env = vec![("BELFRY_DATABASE__URL", url.as_str())];

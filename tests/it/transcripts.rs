@@ -127,6 +127,13 @@ const PARTICULAR: &[(&str, &str, &str, Right, &str)] = &[
         "3.1: known by nothing that was registered here",
     ),
     (
+        "accesskey.json",
+        "notification server set with a trailing slash: the port ends up in the path",
+        "other",
+        Right::Said("404 slash_in_url"),
+        "1.1: a 404 in any case; the words are for whoever debugs",
+    ),
+    (
         "checkconfiguration.json",
         "a key that the server refuses",
         "tokens",
