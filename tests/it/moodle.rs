@@ -531,3 +531,27 @@ async fn a_hub_that_has_moved_says_so() {
     let mut team = moved.person("mentor@hub.example", Some(belfry::accounts::Role::Admin)).await;
     assert!(team.get("/staff").await.body.contains("know it by another one: 1"));
 }
+
+/// The browser, the site's server and the next call may each meet another node.
+#[actix_web::test]
+async fn a_registration_may_begin_at_one_node_and_go_on_at_another() {
+    let (first, secret) = (TestHub::start().await, format!("{IDENTIFIER}20261123022837"));
+    let second = first.second().await;
+    let mut browser = first.browser();
+    browser.get(&Moodle::new(&first, URL, &secret).registration_path()).await;
+    let mut there = second.browser();
+    there.cookies.clone_from(&browser.cookies);
+    assert_eq!(there.get("/local/hub/siteregistration.php").await.status, StatusCode::OK);
+    let mut moodle = Moodle::new(&first, URL, &secret);
+    moodle.register().await;
+    let mut at_second = Moodle { token: moodle.token.clone(), ..Moodle::new(&second, URL, &secret) };
+    assert_eq!(at_second.update(&[]).await.body, "true");
+    assert_eq!(moodle.is_registered().await.body, "true");
+    let key = at_second.key().await;
+    let told = async {
+        while moodle.push_with(&key).await.said() != "202" {
+            actix_web::rt::task::yield_now().await;
+        }
+    };
+    assert!(actix_web::rt::time::timeout(std::time::Duration::from_secs(1), told).await.is_ok(), "not known everywhere within a second");
+}

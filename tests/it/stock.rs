@@ -10,7 +10,7 @@ use crate::support::{APP, Answer, Browser, TestHub, moodle_push};
 pub const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 pub struct Moodle<'a> {
-    hub: &'a TestHub,
+    pub hub: &'a TestHub,
     pub url: String,
     pub secret: String,
     /// Given by the hub, once it is registered.
