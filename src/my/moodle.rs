@@ -109,8 +109,8 @@ pub struct Newcomer {
     pub since: When,
     /// It has the site's own address, and another secret; if not, the other way about.
     pub same_address: bool,
-    /// Its server has called from its address.
-    pub proved: bool,
+    /// Its server has called the hub.
+    pub has_called: bool,
 }
 
 impl Newcomer {
@@ -121,7 +121,7 @@ impl Newcomer {
             url: newcomer.url.clone(),
             since: newcomer.held_since.unwrap_or(newcomer.created_at).into(),
             same_address: newcomer.url_key == site.url_key,
-            proved: newcomer.proof.is_some(),
+            has_called: newcomer.called_at.is_some(),
         }
     }
 

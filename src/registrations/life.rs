@@ -19,6 +19,9 @@ use crate::sites::{self, Beside, Decision, NewClaim, Said, Site, SiteError, Site
 const DAYS_KEPT: Duration = Duration::from_secs(2 * 366 * 86_400);
 const MONTHS_KEPT: Duration = Duration::from_secs(400 * 86_400);
 
+/// How many copies of a site are held at most.
+const MOST_COPIES: i64 = 10;
+
 /// What comes by Moodle's round trip: from a browser, so it proves nothing.
 #[derive(Clone)]
 pub struct Claim {
@@ -58,9 +61,10 @@ pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<Ac
     let here = sites::at_address(conn, url)?;
     let ids: Vec<SiteId> = here.iter().map(|site| site.id).collect();
     let known = store::of_sites(conn, &ids)?;
-    let live = || here.iter().filter(|site| site.state != SiteState::Unregistered);
+    // Also one that has left while it was suspended: coming back is no way around that.
     let is_itself = |site: &&Site| known.iter().any(|known| known.site_id == site.id && known.is_of(prints));
-    if let Some(site) = live().filter(is_itself).min_by_key(|site| site.held_since.is_some()) {
+    let rank = |site: &&Site| (site.state == SiteState::Unregistered, site.held_since.is_some());
+    if let Some(site) = here.iter().filter(is_itself).min_by_key(rank) {
         return Ok(Meets::Itself(Box::new(site.clone())));
     }
     let free = || here.iter().filter(|site| site.held_since.is_none());
@@ -73,9 +77,9 @@ pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<Ac
     // Whoever has only typed the address into the form, and proved nothing, holds nobody up.
     let has_moodle = |site: &Site| known.iter().any(|known| known.site_id == site.id);
     let stands = |site: &Site| match site.state {
-        SiteState::Active | SiteState::Claimed => true,
-        SiteState::Suspended | SiteState::Unregistered => site.proof.is_some() || has_moodle(site),
-        _ => has_moodle(site),
+        // Of those that have left, only the suspended ones are here.
+        SiteState::Active | SiteState::Claimed | SiteState::Suspended | SiteState::Unregistered => true,
+        SiteState::Unverified | SiteState::Registered => has_moodle(site),
     };
     let rank = |site: &&Site| (site.state == SiteState::Unregistered, site.state != SiteState::Active, site.id);
     if let Some(site) = free().filter(|site| stands(site)).min_by_key(rank) {
@@ -96,6 +100,10 @@ pub fn claim(tx: &mut Tx, office: Office, now: Timestamp, claim: &Claim) -> Resu
     let met = meets(tx.conn(), &prints, &claim.url, claim.account, now)?;
     let said = claim.report.said(Some(&claim.url));
     let id = match &met {
+        Meets::Itself(site) if site.left_suspended() => {
+            sites::come_back(tx, now, site)?;
+            site.id
+        }
         // What a browser says of a site whose server speaks for itself is not taken.
         Meets::Itself(site) if site.called_at.is_some() => site.id,
         Meets::Itself(site) => sites::take_up(tx, now, site.id, &said, false)?.id,
@@ -234,6 +242,10 @@ pub fn report(
 /// A Moodle with a known token calls from another address: it has moved, or is a copy. Whoever registered the known site
 /// decides; until then it goes on as it was.
 fn elsewhere(tx: &mut Tx, office: Office, now: Timestamp, call: &Call, report: &Report, url: &SiteUrl) -> Result<(), SiteError> {
+    // A token that names ever new addresses makes no more work than this.
+    if sites::count_held_beside(tx.conn(), call.site.id)? >= MOST_COPIES {
+        return Ok(());
+    }
     let held = Some(Beside::Secret(call.site.id));
     let new = NewClaim { url: url.clone(), account: None, push_wanted: call.site.push_wanted, said: report.said(Some(url)), held };
     let id = sites::claim(tx, now, &new)?;
@@ -269,16 +281,20 @@ pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, call: &Call, url: Op
     tx.alone()?;
     let Some(site) = meant(tx.conn(), call, url)? else { return Ok(None) };
     sites::leave(tx, desk, now, Actor::Hub, &site, Some("its Moodle has unregistered"))?;
-    store::delete_of(tx.conn(), site.id)?;
+    forget_all(tx, site.id)?;
     Ok(Some(site.id))
 }
 
-/// Forgets what a site that has left was known by.
+/// Forgets what a site that has left was known by; not of one that has left while it was suspended, which is known again when
+/// it comes back. Its tokens work no more in either case.
 ///
 /// # Errors
 /// When it can't be written.
 pub fn forget_all(tx: &mut Tx, site: SiteId) -> Result<(), Fault> {
-    store::delete_of(tx.conn(), site)
+    match sites::find(tx.conn(), site)? {
+        Some(left) if left.left_suspended() => Ok(()),
+        _ => store::delete_of(tx.conn(), site),
+    }
 }
 
 /// The site that asks for a key: known by its address and its siteid together.

@@ -62,6 +62,19 @@ pub fn take_up(tx: &mut Tx, now: Timestamp, id: SiteId, said: &Said, called: boo
     store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)
 }
 
+/// A site that has left while it was suspended registers again: it is suspended as before.
+///
+/// # Errors
+/// [`SiteError::NotFrom`] for one that has left otherwise, or not at all.
+pub fn come_back(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteError> {
+    tx.alone()?;
+    if !site.left_suspended() {
+        return Err(SiteError::NotFrom(site.state));
+    }
+    keep(tx, now, &Site { state: SiteState::Suspended, ..site.clone() })?;
+    Ok(audit::note(tx, now, Actor::Hub, Event::SiteClaimed, site.id, Some("came back, and is suspended as before"))?)
+}
+
 /// Gives a site that nobody owns to an account. What that account has registered at the same address by the form, and
 /// not proved, is one with it: that one leaves.
 ///

@@ -247,6 +247,14 @@ pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
     Ok(at.order(sites::id).limit(100).select(Site::as_select()).load(conn)?)
 }
 
+/// How many sites are, or were, held beside this one for its secret.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn count_held_beside(conn: &mut Conn, site: SiteId) -> Result<i64, Fault> {
+    Ok(sites::table.filter(sites::held_beside.eq(site)).count().get_result(conn)?)
+}
+
 /// Erases the contact of sites that have left before a moment. Gives how many there were.
 pub(super) fn erase_contacts(conn: &mut Conn, before: Timestamp) -> Result<usize, Fault> {
     let left = sites::table.filter(sites::state.eq(SiteState::Unregistered).and(sites::changed_at.lt(before)));

@@ -555,3 +555,33 @@ async fn a_registration_may_begin_at_one_node_and_go_on_at_another() {
     };
     assert!(actix_web::rt::time::timeout(std::time::Duration::from_secs(1), told).await.is_ok(), "not known everywhere within a second");
 }
+
+/// `sites`: leaving while suspended is no way around it, by Moodle's protocol either, and before anything was proved.
+#[actix_web::test]
+async fn a_suspended_site_that_leaves_and_comes_back_is_suspended_as_before() {
+    let hub = TestHub::start().await;
+    let at_home = "http://127.0.0.1:8125";
+    let mut moodle = Moodle::new(&hub, at_home, &format!("{IDENTIFIER}20261123022837"));
+    moodle.register().await;
+    let site = moodle.site().await.id;
+    hub.suspend(site).await;
+    assert_eq!(moodle.call("hub_unregister_site", &[("url[0]", at_home)]).await.body, "true");
+    assert_eq!(moodle.update(&[]).await.json()["errorcode"], "invalidtoken");
+    let mut back = Moodle::new(&hub, at_home, &format!("{IDENTIFIER}20261124101010"));
+    back.register().await;
+    assert_eq!(back.update(&[]).await.json()["errorcode"], "sitesuspended");
+    assert_eq!((back.site().await.id, back.site().await.state), (site, SiteState::Suspended));
+    assert_eq!(back.access_key().await.said(), "403 site_suspended");
+}
+
+#[actix_web::test]
+async fn a_token_that_names_ever_new_addresses_piles_up_nothing() {
+    let hub = TestHub::start().await;
+    let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    for number in 0..15 {
+        let mut copy = moodle.copied_to(&format!("https://copy{number}.example"));
+        assert_eq!(copy.update(&[]).await.json()["errorcode"], "siteelsewhere");
+    }
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 11);
+    assert_eq!(hub.letters("newcomer").await, 1);
+}

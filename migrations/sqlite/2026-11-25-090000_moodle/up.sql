@@ -7,6 +7,8 @@ ALTER TABLE sites ADD COLUMN held_beside BLOB;
 ALTER TABLE sites ADD COLUMN refused_at TEXT;
 ALTER TABLE sites ADD COLUMN pairing_until TEXT;
 ALTER TABLE sites ADD COLUMN called_at TEXT;
+CREATE INDEX sites_held_beside ON sites (held_beside) WHERE held_beside IS NOT NULL;
+CREATE INDEX sites_held ON sites (id) WHERE held_since IS NOT NULL;
 
 -- A Moodle's registrations. What it is known by is kept as keyed hashes: md5 of its secret, md5 of the secret's beginning
 -- (wire/moodle-client.md 3.1), and the token that the hub gave it. A token that was never used waits beside the one in use.
