@@ -270,6 +270,7 @@ pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     ChangeLog::trim(tx.conn(), now)?;
     mail::trim(tx.conn(), now)?;
     registrations::trim(tx.conn(), now)?;
+    registrations::drop_unheard(tx, now)?;
     sites::erase_contacts(tx, now)?;
     for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
         if sites::forget_registered(tx, account)? {

@@ -90,11 +90,11 @@ impl Hub {
         if !self.prober.is_at(site.site_url()?.as_url(), from).await {
             return Ok(site);
         }
-        let (id, now, desk) = (site.id, self.clock.now(), self.desk.clone());
+        let (id, now, desk, checked) = (site.id, self.clock.now(), self.desk.clone(), site.url_key.clone());
         let proved = self.db.write(move |tx| {
             let here = sites::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
-            // Beside another proof it is held already: nothing new is said.
-            if here.proof.is_none() && matches!(here.state, SiteState::Unverified | SiteState::Claimed) {
+            // Beside another proof it is held already: nothing new is said. And what was looked at is the address it has.
+            if here.url_key == checked && here.proof.is_none() && matches!(here.state, SiteState::Unverified | SiteState::Claimed) {
                 sites::prove(tx, &desk, now, Actor::Hub, id, ProofKind::Call, None)?;
             }
             sites::find(tx.conn(), id)?.ok_or(SiteError::Unknown)
@@ -112,6 +112,8 @@ pub struct Doors {
     pub resets: Keyed<Network>,
     /// Letters to one mailbox that strangers can ask for, from wherever: by the hash of what was typed.
     pub letters_to: Keyed<[u8; 32]>,
+    /// Letters to one mailbox that Moodles have named: apart, so that nobody can use up what its owner asks for.
+    pub contacts_to: Keyed<[u8; 32]>,
     /// Looks at a site that is to be proved.
     pub verifications: Keyed<AccountId>,
     /// Requests for access keys, from an address and for a site.
@@ -134,6 +136,11 @@ impl Doors {
         self.letters_to.take(&mailbox).map_err(Error::Limited)
     }
 
+    /// Takes one of the letters to a mailbox that Moodles have named. `false`: none is left.
+    pub fn contact_to(&self, ring: &Keyring, mailbox: &str) -> bool {
+        self.contacts_to.take(&ring.hash(Purpose::Session, &[b"contact ", mailbox.trim().to_lowercase().as_bytes()])).is_ok()
+    }
+
     /// Takes one of the logins to an account, from wherever. What is no address of an account counts alike.
     ///
     /// # Errors
@@ -150,6 +157,7 @@ impl Doors {
             logins_to: Keyed::new(Rate::per_hour("logins", limits.logins_per_hour), clock, ADDRESSES),
             resets: Keyed::new(Rate::per_hour("resets", limits.resets_per_hour), clock, ADDRESSES),
             letters_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour.max(limits.resets_per_hour)), clock, ADDRESSES),
+            contacts_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour), clock, ADDRESSES),
             verifications: Keyed::new(Rate::per_hour("verifications", VERIFICATIONS), clock, ADDRESSES),
             accesskeys: Keyed::new(Rate::per_hour("accesskeys", limits.accesskeys_per_address_per_hour), clock, ADDRESSES),
             accesskeys_of: Keyed::new(Rate::per_hour("accesskeys", limits.accesskeys_per_site_per_hour), clock, ADDRESSES),

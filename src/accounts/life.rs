@@ -237,9 +237,10 @@ pub fn forgot(
     let Some((name, url)) = site_of(tx.conn(), site)? else { return Ok(()) };
     to.site = Some(site);
     // With several sign-ups nobody knows whose password would be set: then none is, and the person chooses one anew.
-    let mut passwords: Vec<&str> = links.iter().filter_map(|link| link.password_hash.as_deref()).collect();
+    // A link that came without one, as to a Moodle's contact, is another's too.
+    let mut passwords: Vec<Option<&str>> = links.iter().map(|link| link.password_hash.as_deref()).collect();
     passwords.dedup();
-    let password = if let [only] = passwords[..] { Some(only) } else { None };
+    let password = if let [only] = passwords[..] { only } else { None };
     mail_confirm_link(tx, desk, ring, now, &to, password, (site, &name, &url))
 }
 

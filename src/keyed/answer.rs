@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::error::whole_seconds;
 use crate::hub::Hub;
-use crate::push::{Refusal, RefusalKind};
+use crate::push::{self, Refusal, RefusalKind};
 use crate::web;
 
 /// As AirNotifier labels every answer of its API.
@@ -112,13 +112,14 @@ fn dressed(res: ServiceResponse) -> ServiceResponse {
     res.into_response(response)
 }
 
-/// The answer to a known route that is asked in another way.
+/// The answer to a known route that is asked in another way: said after the headers were looked at, as AirNotifier does
+/// (`wire/airnotifier-server.md` 3). Who asks for a key has none yet.
 pub fn wrong_method(req: &HttpRequest) -> HttpResponse {
-    match req.app_data::<Data<Hub>>() {
-        None => HttpResponse::MethodNotAllowed().finish(),
-        Some(hub) => {
-            HttpResponse::MethodNotAllowed().insert_header(JSON).json(ErrorJson::new(hub, "Method not allowed", "method_not_allowed"))
-        }
+    let Some(hub) = req.app_data::<Data<Hub>>() else { return HttpResponse::MethodNotAllowed().finish() };
+    let wants_key = !req.path().trim_end_matches('/').ends_with("/accesskeys");
+    match push::caller(&hub.hall, super::request(req)) {
+        Err(refusal) if wants_key => refused(hub, &refusal),
+        _ => HttpResponse::MethodNotAllowed().insert_header(JSON).json(ErrorJson::new(hub, "Method not allowed", "method_not_allowed")),
     }
 }
 

@@ -53,11 +53,14 @@ pub(super) fn succeed(conn: &mut Conn, id: KeyId, successor: KeyId, end: Timesta
     Ok(())
 }
 
-/// The keys of a kind that still work and have an end, the one that ends first first.
+/// The keys of a kind that still work and have an end: those never used first, then the one that ends first.
 pub(super) fn ending(conn: &mut Conn, site: SiteId, kind: KeyKind, now: Timestamp) -> Result<Vec<KeyId>, Fault> {
     let of_site = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::kind.eq(kind)));
     let ending = of_site.filter(access_keys::revoked_at.is_null().and(access_keys::expires_at.gt(now)));
-    Ok(ending.order((access_keys::expires_at, access_keys::id)).select(access_keys::id).load(conn)?)
+    Ok(ending
+        .order((access_keys::last_used_at.is_not_null(), access_keys::expires_at, access_keys::id))
+        .select(access_keys::id)
+        .load(conn)?)
 }
 
 /// Ends a key.

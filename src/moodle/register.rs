@@ -132,8 +132,8 @@ struct RegisterPage {
 }
 
 async fn meet(hub: &Data<Hub>, visit: &Visit, url: &SiteUrl, secret: &SiteSecret) -> Result<Meets, Fault> {
-    let (prints, account, now, url) = (secret.prints(&hub.ring), visit.account().map(|account| account.id), hub.clock.now(), url.clone());
-    hub.db.read(move |conn| registrations::meets(conn, &prints, &url, account, now)).await
+    let (prints, account, url) = (secret.prints(&hub.ring), visit.account().map(|account| account.id), url.clone());
+    hub.db.read(move |conn| registrations::meets(conn, &prints, &url, account)).await
 }
 
 /// Shows the admin what is about to be registered. One button, nothing to fill in.
@@ -142,6 +142,8 @@ async fn ask(hub: &Data<Hub>, visit: &Visit, pending: &Pending) -> Result<HttpRe
         Ok(parsed) => parsed,
         Err(errors) => return start(hub, visit, &errors),
     };
+    // It tells a stranger whether a site is registered.
+    hub::pass(&hub.doors.sitechecks, visit.address)?;
     let met = meet(hub, visit, &url, &secret).await?;
     let users = report.users().and_then(|users| u64::try_from(users).ok());
     let told = &report.identity;
@@ -156,7 +158,7 @@ async fn ask(hub: &Data<Hub>, visit: &Visit, pending: &Pending) -> Result<HttpRe
         max_users: hub.limits.max_site_users,
         over_limit: users.filter(|users| *users >= hub.limits.max_site_users),
         asks_for_push: !matches!(met, Meets::Itself(_) | Meets::Owner(_)),
-        account: visit.account().map(|account| account.email.clone()),
+        account: visit.account().filter(|_| !matches!(met, Meets::Itself(_))).map(|account| account.email.clone()),
     };
     let mut response = web::html(StatusCode::OK, &page)?;
     let headers = response.headers_mut();
@@ -218,7 +220,7 @@ async fn confirm(hub: &Data<Hub>, visit: &Visit, pending: &Pending, push_wanted:
     }
     let account = visit.account().map(|account| account.id);
     let named = report.identity.contact_email.as_deref().filter(|_| account.is_none());
-    let may_mail = named.is_some_and(|mailbox| hub.doors.letter_to(&hub.ring, mailbox).is_ok());
+    let may_mail = named.is_some_and(|mailbox| hub.doors.contact_to(&hub.ring, mailbox));
     let claim = Claim { url: url.clone(), secret: secret.clone(), report, push_wanted, account };
     let (shared, now) = (hub.clone(), hub.clock.now());
     let claimed = hub.db.write(move |tx| {

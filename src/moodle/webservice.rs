@@ -25,11 +25,12 @@ const OF_COURSES: [&str; 5] =
 
 /// `GET|POST /local/hub/webservice/webservices.php`
 pub async fn call(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> HttpResponse {
-    let done = match read(&req, payload).await {
-        Ok(form) => called(&hub, &req, &form).await,
-        Err(exception) => Err(exception),
+    let done = async {
+        hub::pass(&hub.doors.hub_calls, hub.proxies.client(&req))?;
+        let form = read(&req, payload).await?;
+        called(&hub, &req, &form).await
     };
-    answered(done)
+    answered(done.await)
 }
 
 async fn read(req: &HttpRequest, payload: Payload) -> Result<Form, Exception> {
@@ -59,7 +60,6 @@ async fn body(mut payload: Payload) -> Result<Bytes, Exception> {
 }
 
 async fn called(hub: &Data<Hub>, req: &HttpRequest, form: &Form) -> Result<Value, Exception> {
-    hub::pass(&hub.doors.hub_calls, hub.proxies.client(req))?;
     let function = form.text("wsfunction")?;
     let token = form.text("wstoken")?;
     let done = match function {
@@ -115,7 +115,8 @@ async fn update(hub: &Data<Hub>, req: &HttpRequest, token: &str, form: &Form) ->
     if fields.is_empty() {
         return Err(Malformed { field: "siteinfo".into(), words: "is missing".into() }.into());
     }
-    let report = Report::parse(fields.iter().copied()).map_err(|errors| Exception::from(Error::Invalid(errors)))?;
+    hub.doors.reports_of.take(&call.site.id).map_err(Error::Limited)?;
+    let report = parsed(&fields).await?;
     let sent = report.identity.url.clone().unwrap_or_default();
     let url = url("siteinfo[url]", &sent)?;
     let signed = match call.registration.check(&hub.ring, hub.clock.now(), &sent, form.text("timestamp")?, form.text("signature")?) {
@@ -131,7 +132,6 @@ async fn update(hub: &Data<Hub>, req: &HttpRequest, token: &str, form: &Form) ->
             ));
         }
     };
-    hub.doors.reports_of.take(&call.site.id).map_err(Error::Limited)?;
     let may_mail = may_mail(hub, &call, &report);
     let (shared, now, token) = (hub.clone(), hub.clock.now(), token.to_owned());
     let told = hub.db.write(move |tx| {
@@ -139,6 +139,14 @@ async fn update(hub: &Data<Hub>, req: &HttpRequest, token: &str, form: &Form) ->
         registrations::report(tx, office, now, &token, &report, url.as_ref(), signed)
     });
     said(hub, req, told.await.map_err(Error::from)?).await
+}
+
+/// The use of plugins of a big site takes longer to read than others should wait for.
+async fn parsed(fields: &[(&str, &str)]) -> Result<Report, Exception> {
+    let fields: Vec<(String, String)> = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let parse = move || Report::parse(fields.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let report = actix_web::web::block(parse).await.map_err(|e| Error::Internal(e.into()))?;
+    Ok(report.map_err(Error::Invalid)?)
 }
 
 fn office(hub: &Hub) -> Office<'_> {
@@ -149,7 +157,7 @@ fn office(hub: &Hub) -> Office<'_> {
 fn may_mail(hub: &Hub, call: &Call, report: &Report) -> bool {
     let named = report.identity.contact_email.as_ref().or(call.site.contact_email.as_ref());
     let due = call.site.account_id.is_none() && (call.site.contact_told_at.is_none() || call.site.contact_email.as_ref() != named);
-    due && named.is_some_and(|mailbox| hub.doors.letter_to(&hub.ring, mailbox).is_ok())
+    due && named.is_some_and(|mailbox| hub.doors.contact_to(&hub.ring, mailbox))
 }
 
 /// What came of a report, in words for the admin who pressed the button, and who may have to do something.
@@ -173,7 +181,7 @@ async fn said(hub: &Data<Hub>, req: &HttpRequest, told: Told) -> Result<Value, E
                     "This Moodle is registered at another address already. Its contact was mailed, and says whether it has moved or is a copy. Until then this registration is held"
                 }
                 (None, None) => {
-                    "Another Moodle is registered at this address already. Its contact was mailed, and decides. Until then this registration is held"
+                    "Another Moodle is registered at this address already. Its contact was mailed; they or the hub's team decide. Until then this registration is held"
                 }
             };
             Err(Exception::new(Kind::Held, words))

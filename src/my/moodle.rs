@@ -12,6 +12,7 @@ use crate::db::{Conn, Fault};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::SiteId;
+use crate::keys;
 use crate::registrations::{self, AiUse, Group, HistoryRow, PluginKind, Row, Verdict};
 use crate::sites::{self, Decision, Site, SiteState};
 use crate::visit::{Owner, Posted};
@@ -111,6 +112,17 @@ pub struct Newcomer {
     pub same_address: bool,
     /// Its server has called the hub.
     pub has_called: bool,
+    /// The owner decides; if not, the hub's team does.
+    pub may_decide: bool,
+}
+
+/// Whether a site's owner decides about a newcomer. About another Moodle at the site's address only who has proved it: who
+/// has merely claimed it, or typed it into the form, could swallow the one that it belongs to. About another proof of it
+/// the team decides.
+fn may_decide(site: &Site, newcomer: &Site) -> bool {
+    let stands = matches!(site.state, SiteState::Active | SiteState::Claimed) && site.held_since.is_none();
+    let proved = site.state == SiteState::Active && site.proof.is_some();
+    stands && newcomer.state == SiteState::Claimed && (newcomer.held_beside == Some(site.id) || proved)
 }
 
 impl Newcomer {
@@ -122,6 +134,7 @@ impl Newcomer {
             since: newcomer.held_since.unwrap_or(newcomer.created_at).into(),
             same_address: newcomer.url_key == site.url_key,
             has_called: newcomer.called_at.is_some(),
+            may_decide: may_decide(site, newcomer),
         }
     }
 
@@ -174,12 +187,19 @@ pub async fn decide(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, SiteId)>, 
     let decision = decision(fields.text("decision"))?;
     let decided = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
-        // Who is held has nothing to decide about who holds it.
-        if site.held_since.is_some() {
+        let held = sites::find(tx.conn(), newcomer)?.ok_or(Error::NotFound)?;
+        if held.held_since.is_none() || !(held.held_beside == Some(id) || held.url_key == site.url_key) || site.held_since.is_some() {
             return Err(Error::NotFound);
         }
+        if !may_decide(&site, &held) {
+            return Err(Error::Conflict("Prove first that this site is yours; or the hub's team decides.".into()));
+        }
         let verdict = Verdict { decision, by: Actor::Account(account), why: None };
-        Ok(registrations::decide(tx, &desk, now, &site, newcomer, verdict)?)
+        registrations::decide(tx, &desk, now, &site, newcomer, verdict)?;
+        if decision == Decision::Move {
+            keys::revoke_all(tx, now, newcomer)?;
+        }
+        Ok(())
     });
     decided.await?;
     let words = match decision {

@@ -117,7 +117,7 @@ pub async fn check(
     let looks = ways.iter().map(|way| hub.prober.check(*way, url.as_url(), &site.proof_token));
     let found: Vec<(Way, Result<(), NoProof>)> = ways.iter().copied().zip(join_all(looks).await).collect();
     if let Some((way, _)) = found.iter().find(|(_, result)| result.is_ok()) {
-        return proved(&hub, &owner, id, kind(*way)).await.map(Either::Right);
+        return proved(&hub, &owner, &site, kind(*way)).await.map(Either::Right);
     }
     let results = found.into_iter().map(|(way, result)| Tried {
         way: name(way).to_owned(),
@@ -126,10 +126,14 @@ pub async fn check(
     page(&hub, &owner, &site, results.collect(), StatusCode::OK).map(Either::Left)
 }
 
-async fn proved(hub: &Data<Hub>, owner: &Owner, id: SiteId, kind: ProofKind) -> Result<Redirect, Error> {
+async fn proved(hub: &Data<Hub>, owner: &Owner, site: &Site, kind: ProofKind) -> Result<Redirect, Error> {
     let (account, now, desk) = (owner.account.id, hub.clock.now(), hub.desk.clone());
+    let (id, checked) = (site.id, site.url_key.clone());
     let proved = hub.db.write(move |tx| {
-        owned(tx.conn(), account, id)?;
+        tx.alone()?;
+        if owned(tx.conn(), account, id)?.url_key != checked {
+            return Err(Error::Conflict("The site's address has changed meanwhile. Look at its page again.".into()));
+        }
         Ok::<_, Error>(sites::prove(tx, &desk, now, Actor::Account(account), id, kind, None)?)
     });
     let to = Redirect::to(format!("/my/sites/{id}"));

@@ -20,6 +20,8 @@ use crate::secret::same;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a caller waits while their host name is looked up: an admin's page waits with them.
 const NAME_PATIENCE: Duration = Duration::from_millis(1_500);
+/// How many names are looked up for callers at once.
+const NAMES: usize = 64;
 /// How many looks run at once: each holds a connection and a page, and strangers say where it goes.
 const LOOKS: usize = 8;
 /// How much of a front page is read: the head of a page is at its beginning.
@@ -96,12 +98,20 @@ pub struct Prober {
     nameserver: Option<SocketAddr>,
     /// A place for each look that may run; all clones share them.
     looks: Arc<Semaphore>,
+    /// A place for each name that may be looked up for a caller: not those of looks, which slow servers could hold.
+    names: Arc<Semaphore>,
 }
 
 impl Prober {
     /// `allow_private_networks`: for the local profile, where sites are on the same machine.
     pub fn new(allow_private_networks: bool) -> Self {
-        Self { allow_private_networks, patience: PATIENCE, nameserver: None, looks: Arc::new(Semaphore::new(LOOKS)) }
+        Self {
+            allow_private_networks,
+            patience: PATIENCE,
+            nameserver: None,
+            looks: Arc::new(Semaphore::new(LOOKS)),
+            names: Arc::new(Semaphore::new(NAMES)),
+        }
     }
 
     /// Looks once, in one way. `Ok`: it is proved. Waits for its turn first, for as long as a look may take at most.
@@ -172,9 +182,12 @@ impl Prober {
             Some(Host::Ipv4(v4)) => address == IpAddr::from(v4),
             Some(Host::Ipv6(v6)) => address == IpAddr::from(v6).to_canonical(),
             Some(Host::Domain(host)) => {
-                let Ok(_place) = self.looks.try_acquire() else { return false };
                 let port = site.port_or_known_default().unwrap_or(80);
-                let found = tokio::time::timeout(NAME_PATIENCE, dns::addresses(host, port)).await;
+                let look_up = async {
+                    let _place = self.names.acquire().await;
+                    dns::addresses(host, port).await
+                };
+                let found = tokio::time::timeout(NAME_PATIENCE, look_up).await;
                 matches!(found, Ok(Ok(found)) if found.iter().any(|found| found.to_canonical() == address))
             }
             None => false,

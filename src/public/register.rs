@@ -47,6 +47,7 @@ struct RegisterPage {
     form: RegisterForm,
     max_users: u64,
     logged_in: bool,
+    hub_url: String,
 }
 
 /// The countries, with an empty choice first.
@@ -95,6 +96,7 @@ fn page(hub: &Hub, visit: &Visit, status: StatusCode, fields: &Fields, errors: &
         form: view(fields, errors),
         max_users: hub.limits.max_site_users,
         logged_in: visit.session.is_some(),
+        hub_url: hub.public_url.as_str().to_owned(),
     };
     web::html(status, &page)
 }

@@ -57,7 +57,7 @@ impl<'a> Office<'a> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<AccountId>, now: Timestamp) -> Result<Meets, Fault> {
+pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<AccountId>) -> Result<Meets, Fault> {
     let here = sites::at_address(conn, url)?;
     let ids: Vec<SiteId> = here.iter().map(|site| site.id).collect();
     let known = store::of_sites(conn, &ids)?;
@@ -68,10 +68,8 @@ pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<Ac
         return Ok(Meets::Itself(Box::new(site.clone())));
     }
     let free = || here.iter().filter(|site| site.held_since.is_none());
-    // A window counts for a proved site alone: who has typed an address into the form could wait there for its Moodle.
-    let waits = |site: &Site| site.state == SiteState::Active && site.is_pairing(now);
     let owned = |site: &Site| account.is_some() && site.account_id == account && site.state != SiteState::Unregistered;
-    if let Some(site) = free().find(|site| waits(site) || owned(site)) {
+    if let Some(site) = free().find(|site| owned(site)) {
         return Ok(Meets::Owner(Box::new(site.clone())));
     }
     // Whoever has only typed the address into the form, and proved nothing, holds nobody up.
@@ -97,7 +95,7 @@ pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<Ac
 pub fn claim(tx: &mut Tx, office: Office, now: Timestamp, claim: &Claim) -> Result<(HubToken, SiteId), SiteError> {
     tx.alone()?;
     let prints = claim.secret.prints(office.ring);
-    let met = meets(tx.conn(), &prints, &claim.url, claim.account, now)?;
+    let met = meets(tx.conn(), &prints, &claim.url, claim.account)?;
     let said = claim.report.said(Some(&claim.url));
     let id = match &met {
         Meets::Itself(site) if site.left_suspended() => {
@@ -121,6 +119,9 @@ pub fn claim(tx: &mut Tx, office: Office, now: Timestamp, claim: &Claim) -> Resu
             let new = NewClaim { url: claim.url.clone(), account: claim.account, push_wanted: claim.push_wanted, said, held };
             let id = sites::claim(tx, now, &new)?;
             keep(tx, now, id, &claim.report, false)?;
+            for crowded in sites::drop_crowd(tx, now, &claim.url)? {
+                store::delete_of(tx.conn(), crowded)?;
+            }
             id
         }
     };
@@ -177,6 +178,10 @@ pub fn authenticate(conn: &mut Conn, ring: &Keyring, token: &str) -> Result<Resu
 /// `None`: there is none at that address.
 fn meant(conn: &mut Conn, call: &Call, url: Option<&SiteUrl>) -> Result<Option<Site>, Fault> {
     let Some(url) = url.filter(|url| url.key() != call.site.url_key) else { return Ok(Some(call.site.clone())) };
+    // Who is held beside another one speaks for nobody else.
+    if call.site.held_since.is_some() {
+        return Ok(None);
+    }
     let Some(prints) = call.registration.prints() else { return Ok(None) };
     Ok(store::of_moodle(conn, &prints)?.into_iter().find(|site| site.url_key == url.key()))
 }
@@ -219,6 +224,9 @@ pub fn report(
             return Ok(Told::Elsewhere { known: Box::new(call.site), refused: site.refused_at.is_some() });
         }
         (Some(site), _) => site,
+        (None, Some(_)) if call.site.held_since.is_some() => {
+            return Ok(Told::Elsewhere { refused: call.site.refused_at.is_some(), known: Box::new(call.site) });
+        }
         (None, Some(url)) => {
             elsewhere(tx, office, now, &call, report, url)?;
             return Ok(Told::Elsewhere { known: Box::new(call.site), refused: false });
@@ -346,6 +354,9 @@ pub fn decide(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, newcomer: S
     };
     let newcomer = sites::find(tx.conn(), newcomer)?.filter(|newcomer| newcomer.held_since.is_some() && concerns(newcomer));
     let newcomer = newcomer.ok_or(SiteError::Unknown)?;
+    if !matches!(site.state, SiteState::Active | SiteState::Claimed) || site.held_since.is_some() {
+        return Err(SiteError::NotFrom(site.state));
+    }
     let Verdict { decision, by, why } = verdict;
     match decision {
         Decision::Move => {
@@ -360,6 +371,18 @@ pub fn decide(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, newcomer: S
         Decision::Separate => sites::separate(tx, desk, now, by, &newcomer, why),
         Decision::Refuse => sites::refuse(tx, desk, now, by, &newcomer, why),
     }
+}
+
+/// Takes claims off the hub whose server was never heard of and that nobody owns. Gives how many there were.
+///
+/// # Errors
+/// When it can't be written.
+pub fn drop_unheard(tx: &mut Tx, now: Timestamp) -> Result<usize, SiteError> {
+    let dropped = sites::drop_unheard(tx, now)?;
+    for id in &dropped {
+        store::delete_of(tx.conn(), *id)?;
+    }
+    Ok(dropped.len())
 }
 
 /// Forgets reports that are too old to be of interest.

@@ -1,5 +1,7 @@
 //! What happens to a site. Each act runs in its caller's transaction.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 
 use super::model::{ProofKind, Site, SiteChange, SiteError, SiteState};
@@ -13,6 +15,9 @@ use crate::mail::{
     self, Desk, Letter, Lifted, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, UrlFree, UrlLost, Verified,
 };
 use crate::secret;
+
+/// How often the contact of a site is mailed that nobody owns.
+const PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// Registers a site for an account whose mail address is not confirmed yet.
 ///
@@ -318,14 +323,18 @@ pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, 
 /// [`SiteError::NotFrom`] for one that has left already.
 pub fn leave(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, site: &Site, why: Option<&str>) -> Result<(), SiteError> {
     tx.alone()?;
-    let (id, site) = (site.id, site.unregistered()?);
+    let (id, was_held, site) = (site.id, site.held_since.is_some(), site.unregistered()?);
     keep(tx, now, &site)?;
     audit::note(tx, now, by, Event::SiteUnregistered, id, why)?;
-    if store::holder(tx.conn(), &site.url_key, id)?.is_some() || site.left_suspended() {
+    for copy in store::copies_of(tx.conn(), id)? {
+        super::newcomers::set_free(tx, now, &copy)?;
+    }
+    // Nobody is free while another one stands there, or because somebody leaves who was held like them.
+    if was_held || site.left_suspended() || store::stands_at(tx.conn(), &site.url_key, id)? {
         return Ok(());
     }
     for waiting in store::held_at(tx.conn(), &site.url_key)? {
-        keep(tx, now, &Site { held_since: None, ..waiting.clone() })?;
+        keep(tx, now, &Site { held_since: None, refused_at: None, ..waiting.clone() })?;
         tell(tx, now, &waiting, |name| {
             Box::new(UrlFree {
                 hub: desk.hub(),
@@ -351,6 +360,8 @@ pub(super) fn keep(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteE
 pub fn tell<'a>(tx: &mut Tx, now: Timestamp, site: &Site, letter: impl FnOnce(String) -> Box<dyn Letter + 'a>) -> Result<(), SiteError> {
     let to = match site.account_id {
         Some(account) => accounts::find(tx.conn(), account)?.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()),
+        // Nobody has shown yet that this mailbox is theirs: one letter a day, whatever happens.
+        None if mail::any_since(tx.conn(), site.id, now - PAUSE)? => None,
         None => site.contact(),
     };
     if let Some(to) = to {

@@ -14,7 +14,9 @@ pub use model::{
     Beside, Country, Description, Language, NewClaim, NewSite, Privacy, ProofKind, PushOff, Said, Site, SiteChange, SiteError, SiteName,
     SiteState, Users,
 };
-pub use newcomers::{Decision, adopt, claim, come_back, erase_contacts, join, note_told, refuse, separate, set_pairing, take_up};
+pub use newcomers::{
+    Decision, adopt, claim, come_back, drop_crowd, drop_unheard, erase_contacts, join, note_told, refuse, separate, set_pairing, take_up,
+};
 pub use store::{
     Filter, at_address, count_active, count_all, count_held_beside, find, list, newcomers, of_account, owned_by, pending, rivals,
 };

@@ -271,7 +271,10 @@ impl Site {
         match self.state {
             SiteState::Unregistered => Err(SiteError::NotFrom(self.state)),
             // Why it was suspended stays: leaving and coming back is no way around it.
-            SiteState::Suspended => Ok(Self { state_reason: self.state_reason.clone(), ..self.in_state(SiteState::Unregistered) }),
+            SiteState::Suspended => {
+                let left = self.in_state(SiteState::Unregistered);
+                Ok(Self { state_reason: self.state_reason.clone(), state_before: self.state_before, ..left })
+            }
             _ => Ok(self.in_state(SiteState::Unregistered)),
         }
     }
@@ -287,6 +290,9 @@ pub enum SiteError {
     /// This account has registered that address already.
     #[error("registered already")]
     Again(SiteId),
+    /// Another site stands at the address.
+    #[error("another site is at that address")]
+    Taken,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -308,6 +314,9 @@ impl From<SiteError> for Error {
                 }
                 .into(),
             ),
+            SiteError::Taken => {
+                Self::Conflict("Another site is registered at that address, so this one can't move there. The hub's team can help.".into())
+            }
             SiteError::Again(_) => Self::Conflict("This site is registered already.".into()),
             SiteError::Fault(fault) => fault.into(),
         }

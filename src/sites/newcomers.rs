@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
+use super::SiteUrl;
 use super::life::{keep, tell};
 use super::model::{Beside, Country, Description, Language, NewClaim, NewSite, Privacy, Said, Site, SiteError, SiteName, SiteState, Users};
 use super::store;
@@ -11,7 +12,7 @@ use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::ids::{AccountId, SiteId};
-use crate::mail::{Decided, Desk};
+use crate::mail::{self, Decided, Desk};
 use crate::secret;
 
 /// How long the contact of a site is kept that has left.
@@ -155,9 +156,10 @@ pub fn join(
     if newcomer.held_since.is_none() {
         return Err(SiteError::NotFrom(newcomer.state));
     }
+    // It can't move to where another one stands.
     let moves = site.url_key != newcomer.url_key;
-    if moves && store::holder(tx.conn(), &newcomer.url_key, newcomer.id)?.is_some_and(|holder| holder.id != site.id) {
-        return Err(SiteError::NotFrom(newcomer.state));
+    if moves && store::stands_at(tx.conn(), &newcomer.url_key, newcomer.id)? {
+        return Err(SiteError::Taken);
     }
     super::life::leave(tx, desk, now, by, newcomer, Some("it is another registered site"))?;
     keep(tx, now, &site.moved_to(newcomer))?;
@@ -172,13 +174,48 @@ pub fn join(
 /// [`SiteError::NotFrom`] when it is no copy that waits for a decision.
 pub fn separate(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, newcomer: &Site, why: Option<&Reason>) -> Result<(), SiteError> {
     tx.alone()?;
-    let mut free = newcomer.separated()?;
-    if free.state == SiteState::Active && store::holder(tx.conn(), &free.url_key, free.id)?.is_some() {
-        free = free.held(now);
-    }
-    keep(tx, now, &free)?;
+    set_free(tx, now, newcomer)?;
     audit::note(tx, now, by, Event::SiteSeparated, newcomer.id, why.map(Reason::as_str))?;
     tell_newcomer(tx, desk, now, newcomer, "it is a site of its own")
+}
+
+/// A copy is a site of its own from now on; where another one stands it is held beside that one.
+pub(super) fn set_free(tx: &mut Tx, now: Timestamp, copy: &Site) -> Result<(), SiteError> {
+    let free = copy.separated()?;
+    let taken = store::stands_at(tx.conn(), &free.url_key, free.id)?;
+    keep(tx, now, &if taken { free.held(now) } else { free })
+}
+
+/// How many newcomers are held at one address whose server was never heard of.
+const MOST_UNHEARD: usize = 10;
+
+/// Takes the oldest newcomers off an address that were never heard of, when too many wait there: anybody can be one.
+///
+/// # Errors
+/// When it can't be written.
+pub fn drop_crowd(tx: &mut Tx, now: Timestamp, url: &SiteUrl) -> Result<Vec<SiteId>, SiteError> {
+    let crowd: Vec<Site> = store::unheard_at(tx.conn(), url.key())?.into_iter().skip(MOST_UNHEARD).collect();
+    drop_all(tx, now, crowd)
+}
+
+/// How long a claim stays whose server was never heard of and that nobody owns.
+const UNHEARD_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// Takes claims off the hub that nothing came of.
+///
+/// # Errors
+/// When it can't be written.
+pub fn drop_unheard(tx: &mut Tx, now: Timestamp) -> Result<Vec<SiteId>, SiteError> {
+    let unheard = store::unheard(tx.conn(), now - UNHEARD_KEPT, 200)?;
+    drop_all(tx, now, unheard)
+}
+
+fn drop_all(tx: &mut Tx, now: Timestamp, sites: Vec<Site>) -> Result<Vec<SiteId>, SiteError> {
+    for site in &sites {
+        keep(tx, now, &site.unregistered()?)?;
+        audit::note(tx, now, Actor::Hub, Event::SiteUnregistered, site.id, Some("its server was never heard of"))?;
+    }
+    Ok(sites.into_iter().map(|site| site.id).collect())
 }
 
 /// A held newcomer is turned away: it stays held, and nobody is asked again.
@@ -193,14 +230,23 @@ pub fn refuse(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, newcomer: &Si
 }
 
 fn tell_newcomer(tx: &mut Tx, desk: &Desk, now: Timestamp, newcomer: &Site, outcome: &str) -> Result<(), SiteError> {
-    tell(tx, now, newcomer, |name| {
-        Box::new(Decided {
-            hub: desk.hub(),
-            name,
-            site_name: newcomer.name.clone(),
-            site_url: newcomer.url.clone(),
-            outcome: outcome.to_owned(),
-            link: desk.link("/my/sites"),
-        })
-    })
+    let letter = |name| Decided {
+        hub: desk.hub(),
+        name,
+        site_name: newcomer.name.clone(),
+        site_url: newcomer.url.clone(),
+        outcome: outcome.to_owned(),
+        link: desk.link("/my/sites"),
+    };
+    if newcomer.account_id.is_some() {
+        return tell(tx, now, newcomer, |name| Box::new(letter(name)));
+    }
+    // Whoever has registered waits for this: it comes beside the one letter a day, but not twice.
+    if let Some(to) = newcomer.contact()
+        && !mail::posted_since(tx.conn(), newcomer.id, "decided", now - Duration::from_secs(86_400))?
+    {
+        let name = to.name.clone();
+        mail::post(tx, now, &to, &letter(name), None)?;
+    }
+    Ok(())
 }

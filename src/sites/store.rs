@@ -147,9 +147,36 @@ pub(super) fn claims(conn: &mut Conn, url_key: &str, but: SiteId) -> Result<Vec<
     Ok(at.filter(sites::state.eq(SiteState::Claimed).and(sites::held_since.is_null())).select(Site::as_select()).load(conn)?)
 }
 
+/// Whether a site stands at an address, other than `but`: proved, claimed, or suspended, and not held.
+pub(super) fn stands_at(conn: &mut Conn, url_key: &str, but: SiteId) -> Result<bool, Fault> {
+    let at = sites::table.filter(sites::url_key.eq(url_key).and(sites::id.ne(but)).and(sites::held_since.is_null()));
+    let left = sites::state.eq(SiteState::Unregistered).and(sites::state_reason.is_not_null()).and(sites::proof.is_not_null());
+    let standing = sites::state.eq_any([SiteState::Active, SiteState::Claimed, SiteState::Suspended]).or(left);
+    Ok(at.filter(standing).count().get_result::<i64>(conn)? > 0)
+}
+
+/// The copies that are held beside a site.
+pub(super) fn copies_of(conn: &mut Conn, site: SiteId) -> Result<Vec<Site>, Fault> {
+    let held = sites::table.filter(sites::held_beside.eq(site).and(sites::held_since.is_not_null()));
+    Ok(held.filter(sites::state.eq(SiteState::Claimed)).order(sites::id).select(Site::as_select()).load(conn)?)
+}
+
+/// The newcomers at an address whose server was never heard of, newest first.
+pub(super) fn unheard_at(conn: &mut Conn, url_key: &str) -> Result<Vec<Site>, Fault> {
+    let held = sites::table.filter(sites::url_key.eq(url_key).and(sites::held_since.is_not_null()).and(sites::called_at.is_null()));
+    Ok(held.filter(sites::state.eq(SiteState::Claimed)).order(sites::id.desc()).limit(100).select(Site::as_select()).load(conn)?)
+}
+
+/// Claims of before a moment whose server was never heard of and that nobody owns.
+pub(super) fn unheard(conn: &mut Conn, before: Timestamp, most: i64) -> Result<Vec<Site>, Fault> {
+    let claims = sites::table.filter(sites::state.eq(SiteState::Claimed).and(sites::called_at.is_null()));
+    let nobodys = claims.filter(sites::account_id.is_null().and(sites::changed_at.lt(before)));
+    Ok(nobodys.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
+}
+
 /// The sites that are held beside another registration of their address.
 pub(super) fn held_at(conn: &mut Conn, url_key: &str) -> Result<Vec<Site>, Fault> {
-    let held = sites::table.filter(sites::url_key.eq(url_key).and(sites::held_since.is_not_null()));
+    let held = sites::table.filter(sites::url_key.eq(url_key).and(sites::held_since.is_not_null()).and(sites::held_beside.is_null()));
     Ok(held
         .filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]))
         .order(sites::id)
@@ -247,12 +274,13 @@ pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
     Ok(at.order(sites::id).limit(100).select(Site::as_select()).load(conn)?)
 }
 
-/// How many sites are, or were, held beside this one for its secret.
+/// How many sites are held beside this one for its secret, and not decided about.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn count_held_beside(conn: &mut Conn, site: SiteId) -> Result<i64, Fault> {
-    Ok(sites::table.filter(sites::held_beside.eq(site)).count().get_result(conn)?)
+    let held = sites::table.filter(sites::held_beside.eq(site).and(sites::held_since.is_not_null()).and(sites::refused_at.is_null()));
+    Ok(held.filter(sites::state.eq(SiteState::Claimed)).count().get_result(conn)?)
 }
 
 /// Erases the contact of sites that have left before a moment. Gives how many there were.

@@ -14,6 +14,7 @@ use crate::devices;
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SiteId;
+use crate::keys;
 use crate::mail;
 use crate::my::moodle::Moodle;
 use crate::my::views::{self, KeyRow, Recent, SiteHead};
@@ -371,6 +372,9 @@ async fn decide(hub: &Data<Hub>, staff: &Staff, id: SiteId, what: (&'static str,
         let registered = beside(tx.conn(), &newcomer)?;
         let verdict = Verdict { decision, by, why: Some(&reason) };
         registrations::decide(tx, &desk, now, &registered, id, verdict)?;
+        if decision == About::Move {
+            keys::revoke_all(tx, now, id)?;
+        }
         Ok::<_, Error>(registered.id)
     });
     let registered = decided.await?;

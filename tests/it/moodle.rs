@@ -326,6 +326,7 @@ async fn the_registered_admin_decides_about_a_newcomer() {
         let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
         let key = known.key().await;
         let site = known.site().await.id;
+        hub.prove(site).await;
         let mut newcomer = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
         newcomer.register().await;
         newcomer.update(&[]).await;
@@ -419,6 +420,7 @@ async fn figures_are_kept_with_their_history() {
 async fn crossing_the_user_limit_by_an_update_switches_push_off_and_on() {
     let hub = TestHub::start().await;
     let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    hub.browser().get(&hub.mailed_path("moodle_registered").await).await;
     let key = moodle.key().await;
     moodle.update(&[("siteinfo[users]", "20000")]).await;
     assert_eq!(moodle.push_with(&key).await.said(), "403 over_user_limit");
@@ -584,4 +586,205 @@ async fn a_token_that_names_ever_new_addresses_piles_up_nothing() {
     }
     assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 11);
     assert_eq!(hub.letters("newcomer").await, 1);
+}
+
+/// `wire/moodle-client.md` 2.5: everything in the query, as up to 3.7.
+#[actix_web::test]
+async fn a_moodle_of_2019_calls_by_get() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::new(&hub, URL, IDENTIFIER);
+    moodle.register().await;
+    let query = format!(
+        "wstoken={}&wsfunction=hub_update_site_info&moodlewsrestformat=json&siteinfo%5Bname%5D=Old&siteinfo%5Busers%5D=7&siteinfo%5Burl%5D={URL}",
+        moodle.token
+    );
+    let answer = hub.send(Method::GET, &format!("/local/hub/webservice/webservices.php?{query}"), &[], "").await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "true"));
+    assert_eq!((moodle.site().await.users, moodle.site().await.name.as_str()), (7, "Old"));
+}
+
+/// `wire/moodle-client.md` 2.2 and 2.5: five parameters, and signed updates.
+#[actix_web::test]
+async fn the_newest_moodle_sends_five_parameters_and_signs_its_updates() {
+    let hub = TestHub::start().await;
+    let secret = format!("{IDENTIFIER}20261123022837");
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs([
+        ("token", secret.as_str()),
+        ("url", URL),
+        ("policyagreed", "1"),
+        ("contactemail", "a@b.example"),
+        ("language", "en"),
+    ]);
+    let mut browser = hub.browser();
+    browser.get(&format!("/local/hub/siteregistration.php?{}", query.finish())).await;
+    let page = browser.get("/local/hub/siteregistration.php").await;
+    assert!(page.body.contains("Register moodle.school.example"), "{}", page.body);
+    let mut moodle = Moodle::new(&hub, URL, &secret);
+    moodle.register().await;
+    let at = hub.clock.now().seconds().to_string();
+    let key = belfry::secret::md5_hex(secret.as_bytes());
+    let signature = belfry::secret::hmac_sha256_hex(key.as_bytes(), format!("{URL}|{at}").as_bytes());
+    assert_eq!(moodle.update(&[("timestamp", &at), ("signature", &signature)]).await.body, "true");
+    let site = moodle.site().await.id;
+    let kept = hub.hub.db.read(move |conn| registrations::latest(conn, site)).await.unwrap().unwrap();
+    assert!(kept.signed);
+}
+
+#[actix_web::test]
+async fn a_site_that_its_owner_takes_off_the_hub_is_told_by_the_next_call() {
+    let hub = TestHub::start().await;
+    let mut owner = hub.person("ada@school.example", None).await;
+    let mut moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    moodle.register_in(&mut owner).await;
+    assert_eq!(moodle.update(&[]).await.body, "true");
+    let id = moodle.site().await.id;
+    assert_eq!(owner.post(&format!("/my/sites/{id}/unregister"), &[("confirm", URL)]).await.status.as_u16(), 303);
+    assert_eq!(moodle.update(&[]).await.json()["errorcode"], "invalidtoken");
+    assert_eq!(moodle.is_registered().await.json()["errorcode"], "invalidtoken");
+}
+
+#[actix_web::test]
+async fn the_team_decides_about_a_newcomer_with_a_reason() {
+    let hub = TestHub::start().await;
+    let mut team = hub.person("mentor@hub.example", Some(belfry::accounts::Role::Reviewer)).await;
+    let known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let site = known.site().await.id;
+    let mut copy = known.copied_to("https://learn.school.example");
+    copy.update(&[]).await;
+    let held = copy.site().await.id;
+    let page = team.get(&format!("/staff/sites/{held}")).await.body;
+    assert!(page.contains("It is the same site") && page.contains("It is a site of its own") && page.contains("Turn it away"), "{page}");
+    assert!(team.get("/staff").await.body.contains("https://learn.school.example"));
+    assert_eq!(team.post(&format!("/staff/sites/{held}/move"), &[("reason", "")]).await.status.as_u16(), 422);
+    let refused = team.post(&format!("/staff/sites/{held}/refuse"), &[("reason", "Nobody answers")]).await;
+    assert_eq!(refused.headers["location"], format!("/staff/sites/{held}"));
+    assert_eq!(copy.update(&[]).await.json()["errorcode"], "siteelsewhere");
+    // They may change their mind.
+    let moved = team.post(&format!("/staff/sites/{held}/move"), &[("reason", "The school has called")]).await;
+    assert_eq!(moved.headers["location"], format!("/staff/sites/{site}"));
+    assert_eq!(copy.update(&[]).await.body, "true");
+    assert_eq!((copy.site().await.id, copy.site().await.url.as_str()), (site, "https://learn.school.example"));
+    assert!(team.get(&format!("/staff/sites/{site}")).await.body.contains("The school has called"));
+}
+
+/// Who has merely claimed an address could swallow the Moodle that it belongs to.
+#[actix_web::test]
+async fn whoever_has_only_claimed_an_address_does_not_decide_about_others_there() {
+    let hub = TestHub::start().await;
+    let mut squatter = hub.person("eve@elsewhere.example", None).await;
+    let mut claim = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIsquatter20261123022837");
+    claim.register_in(&mut squatter).await;
+    let claimed = claim.site().await.id;
+    let mut real = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    real.register().await;
+    real.update(&[]).await;
+    let held = real.site().await.id;
+    for decision in ["move", "refuse"] {
+        let answer = squatter.post(&format!("/my/sites/{claimed}/newcomers/{held}"), &[("decision", decision)]).await;
+        assert_eq!(answer.status.as_u16(), 409, "{decision}");
+    }
+    let page = squatter.get(&format!("/my/sites/{claimed}")).await.body;
+    assert!(page.contains("Prove first that this site is yours") && !page.contains("turn it away"), "{page}");
+}
+
+/// A known secret at somebody else's address: neither by saying that it has moved nor as a copy does it get there.
+#[actix_web::test]
+async fn a_site_can_neither_move_nor_be_copied_to_where_another_one_stands() {
+    let hub = TestHub::start().await;
+    let victim = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut eve = hub.person("eve@elsewhere.example", None).await;
+    let mut own = Moodle::new(&hub, "https://evil.example", "EvMwWuzf04zuDh0F4sxdAbeeyGI65piIevil.example20261123022837");
+    own.register_in(&mut eve).await;
+    assert_eq!(own.update(&[]).await.body, "true");
+    let site = own.site().await.id;
+    let mut there = own.copied_to(URL);
+    there.update(&[]).await;
+    let page = eve.get(&format!("/my/sites/{site}")).await.body;
+    let held = page.split("/newcomers/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let moved = eve.post(&format!("/my/sites/{site}/newcomers/{held}"), &[("decision", "move")]).await;
+    assert_eq!(moved.status.as_u16(), 409);
+    eve.post(&format!("/my/sites/{site}/newcomers/{held}"), &[("decision", "separate")]).await;
+    let copy = hub.hub.db.read(move |conn| sites::find(conn, held.parse().unwrap())).await.unwrap().unwrap();
+    assert!(copy.held_since.is_some() && copy.held_beside.is_none(), "{copy:?}");
+    assert!(victim.site().await.held_since.is_none());
+}
+
+#[actix_web::test]
+async fn who_leaves_while_held_sets_nobody_free() {
+    let hub = TestHub::start().await;
+    let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut held = Vec::new();
+    for name in ["One", "Two"] {
+        let mut newcomer = Moodle::new(&hub, URL, &format!("{name}wWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837"));
+        newcomer.register().await;
+        held.push(newcomer);
+    }
+    assert_eq!(held[0].call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    assert!(held[1].site().await.held_since.is_some());
+    // Nor may a held one speak for another address.
+    let mut elsewhere = held[1].copied_to("https://other.example");
+    assert_eq!(elsewhere.update(&[]).await.json()["errorcode"], "siteelsewhere");
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 2);
+    // Once the registered site leaves, the address is free.
+    assert_eq!(known.update(&[]).await.body, "true");
+    assert_eq!(known.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    assert!(held[1].site().await.held_since.is_none());
+}
+
+#[actix_web::test]
+async fn a_copy_is_a_site_of_its_own_once_the_first_one_has_left() {
+    let hub = TestHub::start().await;
+    let known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut there = Moodle::new(&hub, "https://learn.school.example", &format!("{IDENTIFIER}20261124101010"));
+    there.register().await;
+    assert_eq!(there.update(&[]).await.json()["errorcode"], "siteheld");
+    assert_eq!(known.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    assert_eq!(there.update(&[]).await.body, "true");
+    assert_eq!(there.access_key().await.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn claims_that_nothing_comes_of_are_forgotten_and_do_not_pile_up() {
+    let hub = TestHub::start().await;
+    Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    for number in 0..13 {
+        Moodle::new(&hub, URL, &format!("{number:02}wWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837")).register().await;
+    }
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 11);
+    let now = hub.clock.now() + std::time::Duration::from_secs(31 * 86_400);
+    hub.hub.db.write(move |tx| belfry::app::trim(tx, now)).await.unwrap();
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 1);
+}
+
+/// A Moodle that names one mailbox after the other, or crosses the limit to and fro, mails a stranger once a day at most.
+#[actix_web::test]
+async fn a_moodle_can_not_make_the_hub_mail_strangers_again_and_again() {
+    let hub = TestHub::start().await;
+    let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    for number in 0..6 {
+        let mailbox = format!("stranger{number}@elsewhere.example");
+        let users = if number % 2 == 0 { "30000" } else { "10" };
+        assert_eq!(moodle.update(&[("siteinfo[contactemail]", mailbox.as_str()), ("siteinfo[users]", users)]).await.body, "true");
+    }
+    let all = hub.hub.db.read(|conn| belfry::mail::page(conn, None, 200)).await.unwrap();
+    assert_eq!(all.len(), 1, "{:?}", all.iter().map(|letter| letter.kind.clone()).collect::<Vec<_>>());
+}
+
+/// Somebody signs up with the address of a Moodle's contact, who then has a link sent again: the stranger's password does
+/// not come along with it.
+#[actix_web::test]
+async fn a_strangers_password_does_not_ride_on_the_contacts_link() {
+    let hub = TestHub::start().await;
+    let form: Vec<(&str, &str)> = crate::support::FORM
+        .into_iter()
+        .map(|(name, value)| if name == "contact_email" { (name, "admin@moodle.example") } else { (name, value) })
+        .collect();
+    assert_eq!(hub.browser().post("/register", &form).await.status, StatusCode::OK);
+    Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut contact = hub.browser();
+    contact.post("/register/resend", &[("email", "admin@moodle.example")]).await;
+    contact.get(&hub.mailed_path("confirm").await).await;
+    let account = contact.get("/account").await;
+    assert!(account.body.contains("have no password yet"), "{}", account.body);
 }

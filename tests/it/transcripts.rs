@@ -538,7 +538,6 @@ const NOT_COPIED: &[(&str, &str, &str)] = &[
     ("accesskeys v1: the site check does not answer a number", "200", "6: the hub asks nobody else who is registered"),
     ("accesskeys v2: the site check does not answer a number", "200", "6: the hub asks nobody else who is registered"),
     ("GET /", "200", "9: Moodle's check takes 200 as well as 302; there is no console to be sent to"),
-    ("GET /api/v2/push", "405 method_not_allowed", "2: a wrong method is told as one; nobody asks so"),
     ("GET /accesskeys", "405 method_not_allowed", "3: both spellings are routes here"),
     ("GET /auth/login", "404", "8: the web console is no part of the API"),
     ("HEAD /", "200", "what can be got can be asked about (RFC 9110 9.1)"),

@@ -37,6 +37,7 @@ CREATE TABLE site_reports (
     unknown TEXT NOT NULL,
     PRIMARY KEY (site_id, day)
 );
+CREATE INDEX site_reports_day ON site_reports (day);
 
 -- Use of plugins and of AI, the last of each month: large, and of interest over months.
 CREATE TABLE plugin_reports (
@@ -47,6 +48,7 @@ CREATE TABLE plugin_reports (
     ai TEXT,
     PRIMARY KEY (site_id, month)
 );
+CREATE INDEX plugin_reports_month ON plugin_reports (month);
 
 -- Whether a Moodle asked for the key by itself: the next one that it asks for takes this one's place.
 ALTER TABLE access_keys ADD COLUMN requested BOOLEAN NOT NULL DEFAULT FALSE;
