@@ -140,7 +140,18 @@ async fn grant(hub: &Data<Hub>, req: &HttpRequest, asked: &Asked) -> Result<Plai
     let site = hub.take_call_as_proof(site, hub.proxies.direct(req)).await?;
     may_ask(hub, &site)?;
     let (ring, now, id, overlap) = (hub.ring.clone(), hub.clock.now(), site.id, hub.rotation_overlap);
-    let issued = hub.db.write(move |tx| keys::issue_requested(tx, &ring, now, id, overlap)).await;
+    let shared = hub.clone();
+    let issued = hub.db.write(move |tx| {
+        tx.alone()?;
+        let another = !keys::requested(tx.conn(), id)?.is_empty();
+        let issued = keys::issue_requested(tx, &ring, now, id, overlap)?;
+        if another {
+            let office = Office::new(&shared.ring, &shared.desk, shared.public_url.as_str(), shared.limits.max_site_users);
+            registrations::tell_of_key(tx, office, now, &site, now + overlap).map_err(unsaid)?;
+        }
+        Ok(issued)
+    });
+    let issued = issued.await;
     match issued {
         Ok((key, plain)) => {
             tracing::info!(site.id = %id, key.id = %key, "a Moodle has got its access key");
@@ -153,6 +164,14 @@ async fn grant(hub: &Data<Hub>, req: &HttpRequest, asked: &Asked) -> Result<Plai
             let words = "This site has as many access keys as it may have: revoke one on its page";
             Err(No::in_words(RefusalKind::TooFast, words))
         }
+    }
+}
+
+/// A letter that can't be written keeps the key from being issued.
+fn unsaid(error: SiteError) -> KeyError {
+    match error {
+        SiteError::Fault(fault) => KeyError::Fault(fault),
+        other => KeyError::Fault(Fault::Unreadable(other.to_string())),
     }
 }
 

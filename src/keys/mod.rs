@@ -10,5 +10,5 @@ mod table;
 pub use life::{KeyError, issue, issue_requested, revoke, revoke_all};
 pub use model::{AccessKey, KeyKind, KeyState, Permissions};
 pub use secret::{KeyHash, PlainKey};
-pub use store::{note_use, of_site};
+pub use store::{note_use, of_site, requested};
 pub use table::{Grant, Grants, KeyRefusal, SiteCell, SiteState, Table};

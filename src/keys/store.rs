@@ -40,7 +40,10 @@ pub(super) fn revoke(conn: &mut Conn, site: SiteId, id: KeyId, now: Timestamp) -
 }
 
 /// The keys that a site's Moodle has asked for, and that have no successor yet.
-pub(super) fn requested(conn: &mut Conn, site: SiteId) -> Result<Vec<KeyId>, Fault> {
+///
+/// # Errors
+/// When the database does not answer.
+pub fn requested(conn: &mut Conn, site: SiteId) -> Result<Vec<KeyId>, Fault> {
     let of_site = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::requested.eq(true)));
     let current = of_site.filter(access_keys::revoked_at.is_null().and(access_keys::expires_at.is_null()));
     Ok(current.order(access_keys::id).select(access_keys::id).load(conn)?)

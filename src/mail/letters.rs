@@ -104,6 +104,9 @@ letters! {
     /// A site that was registered by the form has its Moodle now.
     Joined "joined" ["mail/joined/subject.txt" "mail/joined/body.txt" "mail/joined/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, link: String }
+    /// A site's Moodle has asked for another key than the one it had.
+    KeyRequested "key_requested" ["mail/key_requested/subject.txt" "mail/key_requested/body.txt" "mail/key_requested/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, until: String, link: String }
     /// What was decided about a newcomer.
     Decided "decided" ["mail/decided/subject.txt" "mail/decided/body.txt" "mail/decided/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, outcome: String, link: String }

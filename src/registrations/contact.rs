@@ -6,7 +6,7 @@ use super::life::Office;
 use crate::accounts;
 use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::mail::{self, MoodleRegistered, Newcomer, Recipient};
+use crate::mail::{self, KeyRequested, MoodleRegistered, Newcomer, Recipient};
 use crate::sites::{self, Site, SiteError};
 
 /// How often one site's admin is told of newcomers: anybody can cause that letter.
@@ -39,6 +39,22 @@ pub fn tell_contact(tx: &mut Tx, office: Office, now: Timestamp, site: &Site) ->
     };
     mail::post(tx, now, &to, &letter, Some(&token))?;
     sites::note_told(tx, now, site)
+}
+
+/// Tells a site's owner that its Moodle has asked for another key than the one it had, which works until then: at most once a
+/// day. Whoever knows the site's secret can ask.
+///
+/// # Errors
+/// When it can't be written.
+pub fn tell_of_key(tx: &mut Tx, office: Office, now: Timestamp, site: &Site, until: Timestamp) -> Result<(), SiteError> {
+    if mail::posted_since(tx.conn(), site.id, "key_requested", now - PAUSE)? {
+        return Ok(());
+    }
+    let link = office.desk.link(&format!("/my/sites/{}/keys", site.id));
+    sites::tell(tx, now, site, |name| {
+        let (site_name, site_url, until) = (site.name.clone(), site.url.clone(), until.readable());
+        Box::new(KeyRequested { hub: office.desk.hub(), name, site_name, site_url, until, link })
+    })
 }
 
 /// Tells whoever registered a site that a newcomer waits for a decision: at most once a day. A site without an account is

@@ -11,7 +11,7 @@ mod report;
 mod secret;
 mod store;
 
-pub use contact::{tell_contact, tell_of_newcomer};
+pub use contact::{tell_contact, tell_of_key, tell_of_newcomer};
 pub use figures::{FIELDS, Field, Figure, Group, Kind, Row, shown};
 pub use life::{
     Call, Claim, KeySite, Office, Told, Verdict, authenticate, by_siteid, claim, decide, drop_unheard, forget_all, is_registered, meets,

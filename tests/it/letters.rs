@@ -2,8 +2,8 @@
 
 use belfry::mail::Letter;
 use belfry::mail::{
-    AccountExists, Confirm, Decided, Joined, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushOff, PushOn, Reset, Suspended,
-    UrlContested, UrlFree, UrlLost, Verified,
+    AccountExists, Confirm, Decided, Joined, KeyRequested, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushOff, PushOn, Reset,
+    Suspended, UrlContested, UrlFree, UrlLost, Verified,
 };
 
 #[test]
@@ -11,7 +11,7 @@ fn letters_read_well() {
     let s = |text: &str| text.to_owned();
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
-    let letters: [Box<dyn Letter>; 16] = [
+    let letters: [Box<dyn Letter>; 17] = [
         Box::new(Confirm {
             hub: hub(),
             name: name(),
@@ -57,6 +57,14 @@ fn letters_read_well() {
             site_url: url(),
             newcomer_url: s("https://test.school.example"),
             same_address: false,
+            link: link(),
+        }),
+        Box::new(KeyRequested {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            until: s("2 Dec 2026, 12:00 UTC"),
             link: link(),
         }),
         Box::new(Joined { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),

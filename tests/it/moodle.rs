@@ -213,10 +213,14 @@ async fn an_admin_who_asks_for_a_key_again_and_again_breaks_nothing() {
     let limits = [("BELFRY_LIMITS__ACCESSKEYS_PER_SITE_PER_HOUR", "100"), ("BELFRY_LIMITS__ACCESSKEYS_PER_ADDRESS_PER_HOUR", "100")];
     let hub = TestHub::with(&[limits[0], limits[1], ("BELFRY_REGISTRATION__CLAIMED_PUSH", "full")]).await;
     let moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
-    let mut keys = Vec::new();
-    for _ in 0..15 {
+    hub.browser().get(&hub.mailed_path("moodle_registered").await).await;
+    let mut keys = vec![moodle.key().await];
+    assert_eq!(hub.letters("key_requested").await, 0);
+    for _ in 1..15 {
         keys.push(moodle.key().await);
     }
+    // Its owner hears of it, once a day.
+    assert_eq!(hub.letters("key_requested").await, 1);
     // Moodle keeps whichever answer came last, which need not be the newest key.
     for key in &keys[8..] {
         assert_eq!(moodle.push_with(key).await.said(), "202");
