@@ -20,11 +20,11 @@ pub async fn sitecheck(hub: Data<Hub>, req: HttpRequest) -> HttpResponse {
     let from = hub.proxies.client(&req);
     let listed = hub.sitecheck_from.iter().any(|net| net.contains(&from));
     if !listed && !hub.sitecheck_from.is_empty() {
-        return HttpResponse::Forbidden().insert_header(HTML).body("0");
+        return HttpResponse::Forbidden().insert_header(HTML).finish();
     }
     if !listed && let Err(standing) = hub.doors.sitechecks.take(&Network::from(from)) {
         let wait = standing.retry_seconds().to_string();
-        return HttpResponse::TooManyRequests().insert_header(HTML).insert_header((RETRY_AFTER, wait)).body("0");
+        return HttpResponse::TooManyRequests().insert_header(HTML).insert_header((RETRY_AFTER, wait)).finish();
     }
     let fields = Fields::parse(req.query_string().as_bytes());
     let registered = match (SiteUrl::parse(fields.text("url")), Siteid::parse(fields.text("siteid"))) {

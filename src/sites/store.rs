@@ -167,10 +167,11 @@ pub(super) fn unheard_at(conn: &mut Conn, url_key: &str) -> Result<Vec<Site>, Fa
     Ok(held.filter(sites::state.eq(SiteState::Claimed)).order(sites::id.desc()).limit(100).select(Site::as_select()).load(conn)?)
 }
 
-/// Claims of before a moment whose server was never heard of and that nobody owns.
+/// Held claims of before a moment whose server was never heard of and that nobody owns. One that stands may be in use by its
+/// key alone.
 pub(super) fn unheard(conn: &mut Conn, before: Timestamp, most: i64) -> Result<Vec<Site>, Fault> {
     let claims = sites::table.filter(sites::state.eq(SiteState::Claimed).and(sites::called_at.is_null()));
-    let nobodys = claims.filter(sites::account_id.is_null().and(sites::changed_at.lt(before)));
+    let nobodys = claims.filter(sites::account_id.is_null().and(sites::changed_at.lt(before)).and(sites::held_since.is_not_null()));
     Ok(nobodys.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
 }
 

@@ -751,7 +751,8 @@ async fn a_copy_is_a_site_of_its_own_once_the_first_one_has_left() {
 #[actix_web::test]
 async fn claims_that_nothing_comes_of_are_forgotten_and_do_not_pile_up() {
     let hub = TestHub::start().await;
-    Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    // One of 4.2 may never tell of itself, and be in use all the same: it stays.
+    Moodle::new(&hub, URL, IDENTIFIER).register().await;
     for number in 0..13 {
         Moodle::new(&hub, URL, &format!("{number:02}wWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837")).register().await;
     }
