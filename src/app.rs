@@ -155,6 +155,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         assets: Assets::new(""),
         limits: settings.limits.clone(),
         rotation_overlap: settings.keys.rotation_overlap,
+        over_limit_grace: settings.registration.over_limit_grace,
         sitecheck_from: settings.registration.sitecheck_from.clone(),
     })
 }
@@ -257,6 +258,15 @@ fn jobs(hub: &Data<Hub>) -> Jobs {
     jobs.every("trim", Duration::from_secs(3_600), move || {
         let (h, now) = (h.clone(), h.clock.now());
         async move { h.db.write(move |tx| trim(tx, now)).await.map_err(Error::from) }
+    });
+    let h = hub.clone();
+    jobs.every("user limit", Duration::from_secs(600), move || {
+        let (h, now) = (h.clone(), h.clock.now());
+        async move {
+            let shared = h.clone();
+            let ended = h.db.write(move |tx| sites::end_grace(tx, &shared.desk, now, shared.limits.max_site_users));
+            ended.await.map(|_| ()).map_err(Error::from)
+        }
     });
     jobs
 }

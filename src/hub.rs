@@ -17,6 +17,7 @@ use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
+use crate::registrations::Office;
 use crate::secret::{Keyring, Purpose};
 use crate::settings::{Limits, Profile, PublicUrl};
 use crate::sites::{self, ProofKind, Site, SiteError, SiteState};
@@ -59,6 +60,8 @@ pub struct Hub {
     pub limits: Limits,
     /// How long a key goes on working once its Moodle has asked for another one.
     pub rotation_overlap: Duration,
+    /// How long a site that has grown beyond the user limit goes on pushing.
+    pub over_limit_grace: Duration,
     /// Who may ask whether a site is registered; nobody named: anybody, at a rate.
     pub sitecheck_from: Vec<IpNet>,
     pub doors: Doors,
@@ -79,6 +82,12 @@ impl Hub {
 }
 
 impl Hub {
+    /// What acts on registrations need of the hub.
+    pub fn office(&self) -> Office<'_> {
+        let (hub_url, max_users) = (self.public_url.as_str(), self.limits.max_site_users);
+        Office { ring: &self.ring, desk: &self.desk, hub_url, max_users, grace: self.over_limit_grace, may_mail: true }
+    }
+
     /// A site's own server has called, known by its token or secret: that it called from an address to which the site's host
     /// name leads is proof 1 of design.md section 3. Gives the site as it is afterwards.
     ///

@@ -45,6 +45,7 @@ text_enum! {
         SiteLifted => "site_lifted",
         SiteUnregistered => "site_unregistered",
         PushOff => "push_off",
+        PushEnding => "push_ending",
         PushOn => "push_on",
         KeyIssued => "key_issued",
         KeyRevoked => "key_revoked",

@@ -1,5 +1,7 @@
 //! What operators do to accounts, sites and keys: the same acts as the pages, by another actor.
 
+use std::time::Duration;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -61,7 +63,7 @@ pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<
     let added = db.write(move |tx| {
         let account = accounts::account_for(tx, now, &email)?;
         let id = sites::add(tx, now, account, &site)?;
-        sites::apply_user_limit(tx, &desk, now, id, max_users)?;
+        sites::apply_user_limit(tx, &desk, now, id, max_users, Duration::ZERO)?;
         if active {
             let reason = Reason::parse("added by the operator").map_err(|words| Error::field("reason", words))?;
             sites::prove(tx, &desk, now, Actor::Operator, id, ProofKind::Staff, Some(&reason))?;

@@ -87,6 +87,7 @@ diesel::table! {
         refused_at -> Nullable<Moment>,
         pairing_until -> Nullable<Moment>,
         called_at -> Nullable<Moment>,
+        grace_until -> Nullable<Moment>,
     }
 }
 
@@ -125,6 +126,7 @@ diesel::table! {
         hub_url -> Text,
         created_at -> Moment,
         called_at -> Nullable<Moment>,
+        alerts_email -> Nullable<Text>,
     }
 }
 

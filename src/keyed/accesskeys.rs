@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::keys::{self, KeyError, PlainKey};
 use crate::limits::Network;
 use crate::push::{Refusal, RefusalKind};
-use crate::registrations::{self, Office, Siteid};
+use crate::registrations::{self, Siteid};
 use crate::sites::{PushOff, Site, SiteError, SiteUrl};
 use crate::web::filters;
 
@@ -146,8 +146,7 @@ async fn grant(hub: &Data<Hub>, req: &HttpRequest, asked: &Asked) -> Result<Plai
         let another = !keys::requested(tx.conn(), id)?.is_empty();
         let issued = keys::issue_requested(tx, &ring, now, id, overlap)?;
         if another {
-            let office = Office::new(&shared.ring, &shared.desk, shared.public_url.as_str(), shared.limits.max_site_users);
-            registrations::tell_of_key(tx, office, now, &site, now + overlap).map_err(unsaid)?;
+            registrations::tell_of_key(tx, shared.office(), now, &site, now + overlap).map_err(unsaid)?;
         }
         Ok(issued)
     });
@@ -182,10 +181,7 @@ async fn known(hub: &Data<Hub>, url: SiteUrl, siteid: Siteid) -> Result<Option<S
         return Ok(Some(site));
     }
     let (shared, now) = (hub.clone(), hub.clock.now());
-    let paired = hub.db.write(move |tx| {
-        let office = Office::new(&shared.ring, &shared.desk, shared.public_url.as_str(), shared.limits.max_site_users);
-        registrations::pair(tx, office, now, &url, &siteid)
-    });
+    let paired = hub.db.write(move |tx| registrations::pair(tx, shared.office(), now, &url, &siteid));
     paired.await.map_err(|error: SiteError| Error::from(error).into())
 }
 
@@ -203,16 +199,19 @@ fn not_registered(hub: &Hub) -> No {
 fn may_ask(hub: &Hub, site: &Site) -> Result<(), No> {
     let max_users = hub.limits.max_site_users;
     match site.push_off(max_users) {
+        // In the grace of a site that has grown its keys go on; it gets no other one.
+        None if site.is_over(max_users) => over_limit(site, max_users),
         None => Ok(()),
-        Some(PushOff::OverUserLimit) => {
-            let n = |number: u64| filters::with_commas(&number.to_string());
-            let words =
-                format!("The push server is limited to sites with fewer than {} users, and this one has {}", n(max_users), n(site.users()));
-            Err(No::in_words(RefusalKind::OverUserLimit, words))
-        }
+        Some(PushOff::OverUserLimit) => over_limit(site, max_users),
         Some(PushOff::Suspended) => Err(RefusalKind::SiteSuspended.into()),
         Some(PushOff::Unverified) if site.held_since.is_some() => Err(RefusalKind::SiteHeld.into()),
         Some(PushOff::Unverified) => Err(RefusalKind::SiteUnverified.into()),
         Some(PushOff::OptedOut | PushOff::Staff) => Err(RefusalKind::PushDisabled.into()),
     }
+}
+
+fn over_limit(site: &Site, max_users: u64) -> Result<(), No> {
+    let n = |number: u64| filters::with_commas(&number.to_string());
+    let words = format!("The push server is limited to sites with fewer than {} users, and this one has {}", n(max_users), n(site.users()));
+    Err(No::in_words(RefusalKind::OverUserLimit, words))
 }

@@ -74,6 +74,9 @@ letters! {
     /// Push went off, since the site has too many users.
     PushOff "push_off" ["mail/push_off/subject.txt" "mail/push_off/body.txt" "mail/push_off/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, link: String }
+    /// Push will go off, since the site has grown beyond the limit.
+    PushEnding "push_ending" ["mail/push_ending/subject.txt" "mail/push_ending/body.txt" "mail/push_ending/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, until: String, link: String }
     /// Push is on again.
     PushOn "push_on" ["mail/push_on/subject.txt" "mail/push_on/body.txt" "mail/push_on/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, link: String }
@@ -97,10 +100,10 @@ letters! {
         { hub: String, name: String, site_name: String, site_url: String, link: String }
     /// To the contact of a site that its Moodle has registered: follow the link, and its page is yours.
     MoodleRegistered "moodle_registered" ["mail/moodle_registered/subject.txt" "mail/moodle_registered/body.txt" "mail/moodle_registered/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String, days: u64 }
+        { hub: String, name: String, site_name: String, site_url: String, link: String, days: u64, held: bool }
     /// Another Moodle wants a site's address, or uses its registration from elsewhere.
     Newcomer "newcomer" ["mail/newcomer/subject.txt" "mail/newcomer/body.txt" "mail/newcomer/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, newcomer_url: String, same_address: bool, link: String }
+        { hub: String, name: String, site_name: String, site_url: String, newcomer_url: String, same_address: bool, may_decide: bool, link: String }
     /// A site that was registered by the form has its Moodle now.
     Joined "joined" ["mail/joined/subject.txt" "mail/joined/body.txt" "mail/joined/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, link: String }

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use address::EmailAddress;
 pub use letters::*;
 pub use sender::{Outbox, Sender};
-pub use store::{LetterState, Posted, about_site, again, any_since, counts, find, page, posted_since, trim};
+pub use store::{LetterState, Posted, about_site, again, counts, find, page, posted_since, trim};
 
 use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};

@@ -272,15 +272,6 @@ pub fn posted_since(conn: &mut Conn, site: SiteId, kind: &str, since: Timestamp)
     Ok(posted.count().get_result::<i64>(conn)? > 0)
 }
 
-/// Whether any letter about a site was posted since a moment.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn any_since(conn: &mut Conn, site: SiteId, since: Timestamp) -> Result<bool, Fault> {
-    let posted = letters::table.filter(letters::site_id.eq(site).and(letters::created_at.gt(since)));
-    Ok(posted.count().get_result::<i64>(conn)? > 0)
-}
-
 /// How many letters wait, and how many of those have failed before or were given up.
 ///
 /// # Errors

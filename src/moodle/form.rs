@@ -18,6 +18,7 @@ const SHOWN: usize = 64;
 /// What an error calls the form itself.
 const WHOLE: &str = "form";
 const NO_TEXT: &str = "is a map, not a text";
+const NO_MAP: &str = "is a text, not a map";
 
 /// What is wrong with a form, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,25 +86,50 @@ impl Form {
     pub fn texts(&self, name: &str) -> Result<Vec<(&str, &str)>, Malformed> {
         match self.0.get(name) {
             None => Ok(Vec::new()),
-            Some(Value::Text(_)) => Err(Malformed::new(name, "is a text, not a map")),
-            Some(Value::Map(map)) => texts(map, |key| format!("{name}[{key}]")),
+            Some(Value::Text(_)) => Err(Malformed::new(name, NO_MAP)),
+            Some(Value::Map(map)) => texts(map, name),
         }
     }
 
-    /// Every member, in the order of names: for the registration page, whose fields are flat.
+    /// The members of the form, or of the map `of`, each as a text: what `knows` has to be one, and all else, which may be of
+    /// any shape, is written as JSON where it is a map.
     ///
     /// # Errors
-    /// When a member is a map.
-    pub fn flat(&self) -> Result<Vec<(&str, &str)>, Malformed> {
-        texts(&self.0, str::to_owned)
+    /// When `of` is a text, or a known member a map.
+    pub fn told(&self, of: Option<&str>, knows: impl Fn(&str) -> bool) -> Result<Vec<(&str, Cow<'_, str>)>, Malformed> {
+        let map = match of.map(|name| (name, self.0.get(name))) {
+            None => &self.0,
+            Some((_, Some(Value::Map(map)))) => map,
+            Some((_, None)) => return Ok(Vec::new()),
+            Some((name, Some(Value::Text(_)))) => return Err(Malformed::new(name, NO_MAP)),
+        };
+        let spelled = |key: &str| of.map_or_else(|| key.to_owned(), |name| format!("{name}[{key}]"));
+        let all = map.iter().map(|(key, value)| match value {
+            Value::Text(text) => Ok((key.as_str(), Cow::Borrowed(text.as_str()))),
+            Value::Map(_) if knows(key) => Err(Malformed::new(&spelled(key), NO_TEXT)),
+            Value::Map(map) => Ok((key.as_str(), Cow::Owned(json(map).to_string()))),
+        });
+        all.collect()
     }
 }
 
-/// The texts of a map that holds nothing else. `spelled` gives the whole name of a member.
-fn texts(map: &BTreeMap<String, Value>, spelled: impl Fn(&str) -> String) -> Result<Vec<(&str, &str)>, Malformed> {
+/// As deep as forms are, which is bounded.
+fn json(map: &BTreeMap<String, Value>) -> serde_json::Value {
+    let members = map.iter().map(|(key, value)| {
+        let value = match value {
+            Value::Text(text) => serde_json::Value::String(text.clone()),
+            Value::Map(map) => json(map),
+        };
+        (key.clone(), value)
+    });
+    serde_json::Value::Object(members.collect())
+}
+
+/// The texts of a map that holds nothing else.
+fn texts<'a>(map: &'a BTreeMap<String, Value>, name: &str) -> Result<Vec<(&'a str, &'a str)>, Malformed> {
     let all = map.iter().map(|(key, value)| match value {
         Value::Text(text) => Ok((key.as_str(), text.as_str())),
-        Value::Map(_) => Err(Malformed::new(&spelled(key), NO_TEXT)),
+        Value::Map(_) => Err(Malformed::new(&format!("{name}[{key}]"), NO_TEXT)),
     });
     all.collect()
 }
@@ -198,6 +224,22 @@ mod tests {
 
     use super::*;
 
+    /// All members, each of which has to be a text.
+    fn flat(form: &Form) -> Result<Vec<(&str, &str)>, Malformed> {
+        let told = form.told(None, |_| true)?;
+        Ok(told.into_iter().map(|(name, _)| (name, form.text(name).unwrap())).collect())
+    }
+
+    #[test]
+    fn what_nobody_knows_may_be_of_any_shape() {
+        let form = Form::parse("siteinfo[users]=4&siteinfo[new][a]=1&siteinfo[new][b][]=2&other[x]=y", b"").unwrap();
+        let told = form.told(Some("siteinfo"), |name| name == "users").unwrap();
+        assert_eq!(told, [("new", r#"{"a":"1","b":{"0":"2"}}"#.into()), ("users", "4".into())]);
+        assert_eq!(form.told(Some("siteinfo"), |_| true).unwrap_err().to_string(), "siteinfo[new]: is a map, not a text");
+        assert_eq!(form.told(None, |name| name == "siteinfo").unwrap_err().field, "siteinfo");
+        assert_eq!(form.told(Some("nothing"), |_| true), Ok(Vec::new()));
+    }
+
     fn body(body: &str) -> Result<Form, Malformed> {
         Form::parse("", body.as_bytes())
     }
@@ -231,7 +273,7 @@ mod tests {
     #[test]
     fn a_query_is_flat_and_names_without_a_value_are_empty() {
         let form = Form::parse("token=a%20b&&imageurl&contactphone&", b"").unwrap();
-        assert_eq!(form.flat(), Ok(vec![("contactphone", ""), ("imageurl", ""), ("token", "a b")]));
+        assert_eq!(flat(&form), Ok(vec![("contactphone", ""), ("imageurl", ""), ("token", "a b")]));
         assert_eq!(Form::parse("&&", b"&"), Ok(Form::default()));
     }
 
@@ -276,7 +318,7 @@ mod tests {
         assert_eq!(form.text("m").unwrap_err().to_string(), "m: is a map, not a text");
         assert_eq!(form.texts("x").unwrap_err().to_string(), "x: is a text, not a map");
         assert_eq!(form.texts("m").unwrap_err().to_string(), "m[a]: is a map, not a text");
-        assert_eq!(form.flat().unwrap_err().to_string(), "m: is a map, not a text");
+        assert_eq!(flat(&form).unwrap_err().to_string(), "m: is a map, not a text");
     }
 
     #[test]

@@ -111,12 +111,12 @@ fn url(field: &str, text: &str) -> Result<Option<SiteUrl>, Malformed> {
 /// `hub_update_site_info`: everything that the Moodle tells of itself.
 async fn update(hub: &Data<Hub>, req: &HttpRequest, token: &str, form: &Form) -> Result<Value, Exception> {
     let call = caller(hub, token).await?;
-    let fields = form.texts("siteinfo")?;
+    let fields = form.told(Some("siteinfo"), Report::knows)?;
     if fields.is_empty() {
         return Err(Malformed { field: "siteinfo".into(), words: "is missing".into() }.into());
     }
     hub.doors.reports_of.take(&call.site.id).map_err(Error::Limited)?;
-    let report = parsed(&fields).await?;
+    let report = parsed(fields.into_iter().map(|(name, text)| (name.to_owned(), text.into_owned())).collect()).await?;
     let sent = report.identity.url.clone().unwrap_or_default();
     let url = url("siteinfo[url]", &sent)?;
     let signed = match call.registration.check(&hub.ring, hub.clock.now(), &sent, form.text("timestamp")?, form.text("signature")?) {
@@ -135,22 +135,17 @@ async fn update(hub: &Data<Hub>, req: &HttpRequest, token: &str, form: &Form) ->
     let may_mail = may_mail(hub, &call, &report);
     let (shared, now, token) = (hub.clone(), hub.clock.now(), token.to_owned());
     let told = hub.db.write(move |tx| {
-        let office = Office { may_mail, ..office(&shared) };
+        let office = Office { may_mail, ..shared.office() };
         registrations::report(tx, office, now, &token, &report, url.as_ref(), signed)
     });
     said(hub, req, told.await.map_err(Error::from)?).await
 }
 
 /// The use of plugins of a big site takes longer to read than others should wait for.
-async fn parsed(fields: &[(&str, &str)]) -> Result<Report, Exception> {
-    let fields: Vec<(String, String)> = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+async fn parsed(fields: Vec<(String, String)>) -> Result<Report, Exception> {
     let parse = move || Report::parse(fields.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let report = actix_web::web::block(parse).await.map_err(|e| Error::Internal(e.into()))?;
     Ok(report.map_err(Error::Invalid)?)
-}
-
-fn office(hub: &Hub) -> Office<'_> {
-    Office::new(&hub.ring, &hub.desk, hub.public_url.as_str(), hub.limits.max_site_users)
 }
 
 /// Whether the contact gets a letter now, if one is due: a Moodle can name any mailbox.
@@ -187,7 +182,12 @@ async fn said(hub: &Data<Hub>, req: &HttpRequest, told: Told) -> Result<Value, E
             Err(Exception::new(Kind::Held, words))
         }
         Told::Suspended(reason) => Err(Exception::new(Kind::Suspended, format!("The hub's team has suspended this site: {reason}"))),
-        Told::Elsewhere { known, refused } => {
+        Told::Elsewhere { known, newcomer } => {
+            let refused = newcomer.as_ref().is_some_and(|newcomer| newcomer.refused_at.is_some());
+            // If it is said that the site has moved, this is where it was seen.
+            if let Some(newcomer) = newcomer {
+                hub.take_call_as_proof(*newcomer, hub.proxies.direct(req)).await?;
+            }
             let known = &known.url;
             let words = if refused {
                 format!(

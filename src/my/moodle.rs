@@ -46,6 +46,8 @@ pub struct Moodle {
     /// What this hub does not know.
     pub unknown: Vec<(String, String)>,
     pub history: Vec<Told>,
+    /// Where mails on security go, if not to the contact.
+    pub alerts_email: Option<String>,
 }
 
 impl Moodle {
@@ -54,11 +56,12 @@ impl Moodle {
     pub fn of(conn: &mut Conn, site: &Site) -> Result<Self, Fault> {
         let history = registrations::history(conn, site.id, REPORTS)?;
         let plugins = registrations::latest_plugins(conn, site.id)?;
-        let is_registered = registrations::of_site(conn, site.id)?.iter().any(registrations::Registration::has_token);
+        let registered = registrations::of_site(conn, site.id)?;
         let latest = history.first();
         let groups = latest.map(|row| registrations::shown(&row.figures)).unwrap_or_default();
         Ok(Self {
-            is_registered,
+            is_registered: registered.iter().any(registrations::Registration::has_token),
+            alerts_email: registered.iter().find_map(|registration| registration.alerts_email.clone()),
             called: site.called_at.map(When::from),
             groups: groups.into_iter().map(|(group, rows)| (group_words(group), rows)).collect(),
             plugins: plugins.as_ref().and_then(|row| row.plugins.as_deref()).map(registrations::shown_plugins).unwrap_or_default(),
@@ -116,15 +119,6 @@ pub struct Newcomer {
     pub may_decide: bool,
 }
 
-/// Whether a site's owner decides about a newcomer. About another Moodle at the site's address only who has proved it: who
-/// has merely claimed it, or typed it into the form, could swallow the one that it belongs to. About another proof of it
-/// the team decides.
-fn may_decide(site: &Site, newcomer: &Site) -> bool {
-    let stands = matches!(site.state, SiteState::Active | SiteState::Claimed) && site.held_since.is_none();
-    let proved = site.state == SiteState::Active && site.proof.is_some();
-    stands && newcomer.state == SiteState::Claimed && (newcomer.held_beside == Some(site.id) || proved)
-}
-
 impl Newcomer {
     pub fn new(newcomer: &Site, site: &Site) -> Self {
         Self {
@@ -134,7 +128,7 @@ impl Newcomer {
             since: newcomer.held_since.unwrap_or(newcomer.created_at).into(),
             same_address: newcomer.url_key == site.url_key,
             has_called: newcomer.called_at.is_some(),
-            may_decide: may_decide(site, newcomer),
+            may_decide: site.may_decide_about(newcomer),
         }
     }
 
@@ -188,10 +182,10 @@ pub async fn decide(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, SiteId)>, 
     let decided = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
         let held = sites::find(tx.conn(), newcomer)?.ok_or(Error::NotFound)?;
-        if held.held_since.is_none() || !(held.held_beside == Some(id) || held.url_key == site.url_key) || site.held_since.is_some() {
+        if !site.is_beside(&held) {
             return Err(Error::NotFound);
         }
-        if !may_decide(&site, &held) {
+        if !site.may_decide_about(&held) {
             return Err(Error::Conflict("Prove first that this site is yours; or the hub's team decides.".into()));
         }
         let verdict = Verdict { decision, by: Actor::Account(account), why: None };
@@ -199,10 +193,13 @@ pub async fn decide(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, SiteId)>, 
         if decision == Decision::Move {
             keys::revoke_all(tx, now, newcomer)?;
         }
-        Ok(())
+        Ok(owned(tx.conn(), account, id)?.state)
     });
-    decided.await?;
+    let state = decided.await?;
     let words = match decision {
+        Decision::Move if state == SiteState::Claimed => {
+            "Done: it is the same site, with its keys, devices and history. It is on trial until its server calls from the new address, or you verify that."
+        }
         Decision::Move => "Done: it is the same site, with its keys, devices and history.",
         Decision::Separate => "Done: it is a site of its own now. Yours stays as it was.",
         Decision::Refuse => "Done: it is turned away. Your site stays as it was.",

@@ -44,6 +44,7 @@ pub fn state_badge(site: &Site) -> Badge {
 
 pub fn push_badge(site: &Site, max_users: u64) -> Badge {
     match site.push_off(max_users) {
+        None if site.is_over(max_users) => Badge::new("warn", "Push goes off soon: too many users"),
         None => Badge::new("ok", "Push on"),
         Some(PushOff::OverUserLimit) => Badge::new("bad", "Push off: too many users"),
         Some(PushOff::Suspended) => Badge::new("bad", "Push off: suspended"),
@@ -57,10 +58,23 @@ pub fn push_badge(site: &Site, max_users: u64) -> Badge {
 pub fn push_reason(site: &Site, max_users: u64) -> Option<String> {
     let limit = crate::web::filters::with_commas(&max_users.to_string());
     let users = crate::web::filters::with_commas(&site.users.to_string());
-    Some(match site.push_off(max_users)? {
+    let off = site.push_off(max_users);
+    if let (None, Some(until)) = (off, site.grace_until) {
+        return Some(format!(
+            "Push goes off {}: the public push server is limited to sites with fewer than {limit} users, and this one has {users}. \
+             If you need more, write to the hub's team before that.",
+            until.readable()
+        ));
+    }
+    Some(match off? {
         PushOff::OverUserLimit => format!(
             "Push is off: the public push server is limited to sites with fewer than {limit} users, and this one has {users}. \
-             If the number is wrong, correct it under Settings; if you need more, write to the hub's team."
+             {} If you need more, write to the hub's team.",
+            if site.called_at.is_some() {
+                "The number is what its Moodle tells."
+            } else {
+                "If the number is wrong, correct it under Settings."
+            }
         ),
         PushOff::Suspended => match &site.state_reason {
             Some(reason) => format!("The hub's team has suspended this site: {reason}"),
@@ -68,6 +82,7 @@ pub fn push_reason(site: &Site, max_users: u64) -> Option<String> {
         },
         PushOff::Staff => "The hub's team has switched push off for this site.".to_owned(),
         PushOff::OptedOut => "Push is off because your settings say so. Switch it on under Settings.".to_owned(),
+        PushOff::Unverified if site.held_since.is_some() => "Push stays off while this registration is held.".to_owned(),
         PushOff::Unverified => "Push goes on as soon as it is proved that this site is yours.".to_owned(),
     })
 }
@@ -94,11 +109,19 @@ impl Next {
         let at = |part: &str| format!("/my/sites/{}{part}", site.id);
         match (site.state, site.push_off(max_users)) {
             (SiteState::Registered, _) => Self::only("Confirm your e-mail address", "Follow the link in the mail that we have sent you."),
+            (SiteState::Unverified | SiteState::Claimed, _) if site.refused_at.is_some() => Self::only(
+                "This registration was turned away",
+                "Whoever registered the site before, or the hub's team, does not know it. If that is wrong, write to the hub's team.",
+            ),
+            (SiteState::Claimed, _) if site.held_since.is_some() && site.held_beside.is_some() => Self::only(
+                "Has the site moved, or is this a copy?",
+                "Its Moodle is registered at another address already. The contact of that registration was mailed, and says which it is; the hub's team can, too.",
+            ),
             (SiteState::Unverified | SiteState::Claimed, _) if site.held_since.is_some() => Self::only(
                 "The hub's team looks at this",
                 "Another registration of the same address stands against yours. Its contact was told, and the hub's team decides between the two; you will hear from them by mail.",
             ),
-            (SiteState::Claimed, _) if site.called_at.is_none() => Self::to(
+            (SiteState::Claimed, _) if site.called_at.is_none() && keys == 0 => Self::to(
                 "Your Moodle's server has not called the hub yet",
                 "Your browser has registered the site, but the site's own server was never heard of. By itself Moodle calls no private address and \
                  no port but 80 and 443: look at Site administration › General › Security › HTTP security, at the lists of blocked hosts and allowed \

@@ -36,6 +36,7 @@ pub fn tell_contact(tx: &mut Tx, office: Office, now: Timestamp, site: &Site) ->
         site_url: site.url.clone(),
         link: office.desk.secret_link("/register/confirm"),
         days: accounts::CONTACT_LINK_HOURS / 24,
+        held: site.held_since.is_some(),
     };
     mail::post(tx, now, &to, &letter, Some(&token))?;
     sites::note_told(tx, now, site)
@@ -92,6 +93,7 @@ pub fn tell_of_newcomer(tx: &mut Tx, office: Office, now: Timestamp, registered:
         site_url: registered.url.clone(),
         newcomer_url: newcomer.url.clone(),
         same_address: registered.url_key == newcomer.url_key,
+        may_decide: registered.may_decide_about(newcomer),
         link,
     };
     mail::post(tx, now, &to, &letter, token.as_ref())?;

@@ -42,15 +42,10 @@ pub struct Office<'a> {
     pub hub_url: &'a str,
     /// The user limit N.
     pub max_users: u64,
+    /// How long a site that has grown beyond it goes on pushing.
+    pub grace: Duration,
     /// Whether the contact's mailbox may get a letter now.
     pub may_mail: bool,
-}
-
-impl<'a> Office<'a> {
-    /// The contact's mailbox may get a letter, unless told otherwise.
-    pub fn new(ring: &'a Keyring, desk: &'a Desk, hub_url: &'a str, max_users: u64) -> Self {
-        Self { ring, desk, hub_url, max_users, may_mail: true }
-    }
 }
 
 /// What a Moodle meets that comes with a secret and an address.
@@ -83,7 +78,9 @@ pub fn meets(conn: &mut Conn, prints: &Prints, url: &SiteUrl, account: Option<Ac
     if let Some(site) = free().filter(|site| stands(site)).min_by_key(rank) {
         return Ok(Meets::Rival(Box::new(site.clone())));
     }
-    let twin = store::of_moodle(conn, prints)?.into_iter().find(|site| site.url_key != url.key());
+    // By the whole secret: after a renewal, or a fresh registration of a copy, the beginning may be the same and the date is
+    // new (`wire/moodle-client.md` 2.8).
+    let twin = store::of_secret(conn, prints)?.into_iter().find(|site| site.url_key != url.key());
     Ok(twin.map_or(Meets::Nobody, |site| Meets::Twin(Box::new(site))))
 }
 
@@ -107,7 +104,7 @@ pub fn claim(tx: &mut Tx, office: Office, now: Timestamp, claim: &Claim) -> Resu
         Meets::Itself(site) => sites::take_up(tx, now, site.id, &said, false)?.id,
         Meets::Owner(site) => {
             sites::set_pairing(tx, now, Actor::Hub, site, None)?;
-            join(tx, office.desk, now, site)?;
+            note_joined(tx, office.desk, now, site)?;
             site.id
         }
         Meets::Nobody | Meets::Rival(_) | Meets::Twin(_) => {
@@ -125,7 +122,7 @@ pub fn claim(tx: &mut Tx, office: Office, now: Timestamp, claim: &Claim) -> Resu
             id
         }
     };
-    sites::apply_user_limit(tx, office.desk, now, id, office.max_users)?;
+    sites::apply_user_limit(tx, office.desk, now, id, office.max_users, Duration::ZERO)?;
     let token = HubToken::generate();
     store::insert(
         tx.conn(),
@@ -151,7 +148,7 @@ fn found(tx: &mut Tx, id: SiteId) -> Result<Site, SiteError> {
 }
 
 /// A site has its Moodle now: its owner is told.
-fn join(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site) -> Result<(), SiteError> {
+fn note_joined(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site) -> Result<(), SiteError> {
     audit::note(tx, now, Actor::Hub, Event::SiteJoined, site.id, None)?;
     let link = desk.link(&format!("/my/sites/{}", site.id));
     sites::tell(tx, now, site, |name| {
@@ -183,7 +180,7 @@ fn meant(conn: &mut Conn, call: &Call, url: Option<&SiteUrl>) -> Result<Option<S
         return Ok(None);
     }
     let Some(prints) = call.registration.prints() else { return Ok(None) };
-    Ok(store::of_moodle(conn, &prints)?.into_iter().find(|site| site.url_key == url.key()))
+    Ok(store::of_secret(conn, &prints)?.into_iter().find(|site| site.url_key == url.key()))
 }
 
 /// What came of a report.
@@ -194,10 +191,10 @@ pub enum Told {
     Held(Box<Site>),
     /// Taken, but the site is suspended, with the reason.
     Suspended(String),
-    /// Not taken: the token is that of a site at another address.
+    /// Not taken: the token is that of a site at another address. The newcomer at this one, if it is held.
     Elsewhere {
         known: Box<Site>,
-        refused: bool,
+        newcomer: Option<Box<Site>>,
     },
 }
 
@@ -221,22 +218,28 @@ pub fn report(
     };
     let site = match (meant(tx.conn(), &call, url)?, url) {
         (Some(site), _) if site.held_beside.is_some() && site.id != call.site.id => {
-            return Ok(Told::Elsewhere { known: Box::new(call.site), refused: site.refused_at.is_some() });
+            return Ok(Told::Elsewhere { known: Box::new(call.site), newcomer: Some(Box::new(site)) });
         }
         (Some(site), _) => site,
         (None, Some(_)) if call.site.held_since.is_some() => {
-            return Ok(Told::Elsewhere { refused: call.site.refused_at.is_some(), known: Box::new(call.site) });
+            return Ok(Told::Elsewhere { known: Box::new(call.site), newcomer: None });
         }
         (None, Some(url)) => {
-            elsewhere(tx, office, now, &call, report, url)?;
-            return Ok(Told::Elsewhere { known: Box::new(call.site), refused: false });
+            let newcomer = elsewhere(tx, office, now, &call, report, url)?.map(Box::new);
+            return Ok(Told::Elsewhere { known: Box::new(call.site), newcomer });
         }
         (None, None) => call.site,
     };
     store::note_call(tx.conn(), &call.registration, now)?;
+    if let Some(mailbox) = &report.identity.email_alert_email {
+        store::note_alerts_email(tx.conn(), call.registration.id, mailbox)?;
+    }
+    let is_new = site.called_at.is_none();
     sites::take_up(tx, now, site.id, &report.said(url), true)?;
     keep(tx, now, site.id, report, signed)?;
-    sites::apply_user_limit(tx, office.desk, now, site.id, office.max_users)?;
+    // Only who was in use has something to lose.
+    let grace = if is_new { Duration::ZERO } else { office.grace };
+    sites::apply_user_limit(tx, office.desk, now, site.id, office.max_users, grace)?;
     let told = found(tx, site.id)?;
     tell_contact(tx, office, now, &told)?;
     let site = found(tx, site.id)?;
@@ -249,20 +252,21 @@ pub fn report(
 
 /// A Moodle with a known token calls from another address: it has moved, or is a copy. Whoever registered the known site
 /// decides; until then it goes on as it was.
-fn elsewhere(tx: &mut Tx, office: Office, now: Timestamp, call: &Call, report: &Report, url: &SiteUrl) -> Result<(), SiteError> {
+fn elsewhere(tx: &mut Tx, office: Office, now: Timestamp, call: &Call, report: &Report, url: &SiteUrl) -> Result<Option<Site>, SiteError> {
     // A token that names ever new addresses makes no more work than this.
+    let Some(prints) = call.registration.prints() else { return Ok(None) };
     if sites::count_held_beside(tx.conn(), call.site.id)? >= MOST_COPIES {
-        return Ok(());
+        return Ok(None);
     }
     let held = Some(Beside::Secret(call.site.id));
     let new = NewClaim { url: url.clone(), account: None, push_wanted: call.site.push_wanted, said: report.said(Some(url)), held };
     let id = sites::claim(tx, now, &new)?;
-    let Some(prints) = call.registration.prints() else { return Ok(()) };
     let signing_sealed = call.registration.signing_sealed.clone();
     let registration = NewRegistration { site: id, prints, signing_sealed, token_hash: None, hub_url: office.hub_url, now };
     store::insert(tx.conn(), registration)?;
     let newcomer = found(tx, id)?;
-    tell_of_newcomer(tx, office, now, &call.site, &newcomer)
+    tell_of_newcomer(tx, office, now, &call.site, &newcomer)?;
+    Ok(Some(newcomer))
 }
 
 fn keep(tx: &mut Tx, now: Timestamp, site: SiteId, report: &Report, signed: bool) -> Result<(), Fault> {
@@ -288,6 +292,10 @@ pub fn is_registered(conn: &mut Conn, ring: &Keyring, call: &Call, url: &SiteUrl
 pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, call: &Call, url: Option<&SiteUrl>) -> Result<Option<SiteId>, SiteError> {
     tx.alone()?;
     let Some(site) = meant(tx.conn(), call, url)? else { return Ok(None) };
+    // Who was turned away would be asked about again if it could come anew: for its Moodle it has left, here it stays refused.
+    if site.refused_at.is_some() {
+        return Ok(None);
+    }
     sites::leave(tx, desk, now, Actor::Hub, &site, Some("its Moodle has unregistered"))?;
     forget_all(tx, site.id)?;
     Ok(Some(site.id))
@@ -305,14 +313,11 @@ pub fn forget_all(tx: &mut Tx, site: SiteId) -> Result<(), Fault> {
     }
 }
 
-/// The site that asks for a key: known by its address and its siteid together.
-pub type KeySite = Option<Site>;
-
 /// Which live site has this address and is known by this siteid; one that is not held comes first.
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn by_siteid(conn: &mut Conn, ring: &Keyring, url: &SiteUrl, siteid: &Siteid) -> Result<KeySite, Fault> {
+pub fn by_siteid(conn: &mut Conn, ring: &Keyring, url: &SiteUrl, siteid: &Siteid) -> Result<Option<Site>, Fault> {
     let found = store::by_print(conn, &siteid.print(ring), url)?;
     Ok(found.into_iter().min_by_key(|site| (site.held_since.is_some(), site.state != SiteState::Active, site.id)))
 }
@@ -321,7 +326,7 @@ pub fn by_siteid(conn: &mut Conn, ring: &Keyring, url: &SiteUrl, siteid: &Siteid
 ///
 /// # Errors
 /// When it can't be written.
-pub fn pair(tx: &mut Tx, office: Office, now: Timestamp, url: &SiteUrl, siteid: &Siteid) -> Result<KeySite, SiteError> {
+pub fn pair(tx: &mut Tx, office: Office, now: Timestamp, url: &SiteUrl, siteid: &Siteid) -> Result<Option<Site>, SiteError> {
     tx.alone()?;
     let here = sites::at_address(tx.conn(), url)?;
     let waiting = here.into_iter().find(|site| site.state == SiteState::Active && site.is_pairing(now));
@@ -330,7 +335,7 @@ pub fn pair(tx: &mut Tx, office: Office, now: Timestamp, url: &SiteUrl, siteid: 
     let prints = siteid.prints(office.ring);
     let registration = NewRegistration { site: site.id, prints, signing_sealed: None, token_hash: None, hub_url: office.hub_url, now };
     store::insert(tx.conn(), registration)?;
-    join(tx, office.desk, now, &site)?;
+    note_joined(tx, office.desk, now, &site)?;
     Ok(Some(site))
 }
 
@@ -348,13 +353,8 @@ pub struct Verdict<'a> {
 /// [`SiteError::Unknown`] when the newcomer does not wait for a decision about this site.
 pub fn decide(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, newcomer: SiteId, verdict: Verdict) -> Result<(), SiteError> {
     tx.alone()?;
-    let concerns = |newcomer: &Site| match newcomer.held_beside {
-        Some(other) => other == site.id,
-        None => newcomer.url_key == site.url_key && newcomer.id != site.id,
-    };
-    let newcomer = sites::find(tx.conn(), newcomer)?.filter(|newcomer| newcomer.held_since.is_some() && concerns(newcomer));
-    let newcomer = newcomer.ok_or(SiteError::Unknown)?;
-    if !matches!(site.state, SiteState::Active | SiteState::Claimed) || site.held_since.is_some() {
+    let newcomer = sites::find(tx.conn(), newcomer)?.filter(|newcomer| site.is_beside(newcomer)).ok_or(SiteError::Unknown)?;
+    if !matches!(site.state, SiteState::Active | SiteState::Claimed) {
         return Err(SiteError::NotFrom(site.state));
     }
     let Verdict { decision, by, why } = verdict;

@@ -14,8 +14,8 @@ mod store;
 pub use contact::{tell_contact, tell_of_key, tell_of_newcomer};
 pub use figures::{FIELDS, Field, Figure, Group, Kind, Row, shown};
 pub use life::{
-    Call, Claim, KeySite, Office, Told, Verdict, authenticate, by_siteid, claim, decide, drop_unheard, forget_all, is_registered, meets,
-    pair, report, trim, unregister,
+    Call, Claim, Office, Told, Verdict, authenticate, by_siteid, claim, decide, drop_unheard, forget_all, is_registered, meets, pair,
+    report, trim, unregister,
 };
 pub use model::{Meets, Registration, Signature, UnknownToken};
 pub use plugins::{AiUse, PluginKind, Plugins, shown_ai, shown_plugins};

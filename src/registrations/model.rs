@@ -26,6 +26,8 @@ pub struct Registration {
     pub created_at: Timestamp,
     /// When its server first called with its token; never, where the browser alone came by.
     pub called_at: Option<Timestamp>,
+    /// Where its Moodle says that mails on security go, if not to the contact.
+    pub alerts_email: Option<String>,
 }
 
 impl Registration {
@@ -125,6 +127,7 @@ mod tests {
             hub_url: "https://hub.example".into(),
             created_at: now,
             called_at: None,
+            alerts_email: None,
         };
         let url = "http://moodle.example";
         let sign = |at: i64| secret::hmac_sha256_hex(secret.signing_key().expose_secret().as_bytes(), format!("{url}|{at}").as_bytes());

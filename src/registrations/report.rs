@@ -15,6 +15,21 @@ const NEEDLESS: [&str; 7] = ["contactphone", "street", "geolocation", "imageurl"
 /// Never kept, since they belong to the call and not to the site: a token is a secret, a signature is made from one.
 const OF_THE_CALL: [&str; 8] =
     ["token", "wstoken", "wsfunction", "validateurl", "moodlewsrestformat", "timestamp", "signature", "password"];
+/// What the site is called, where it is, who answers for it, and what is read as JSON.
+const OF_THE_SITE: [&str; 12] = [
+    "url",
+    "name",
+    "description",
+    "contactname",
+    "contactemail",
+    "emailalertemail",
+    "language",
+    "Xlanguage",
+    "countrycode",
+    "privacy",
+    "pluginusage",
+    "aiusage",
+];
 /// An unknown field with such a word in its name is not kept: it may hold a secret.
 const SECRETIVE: [&str; 4] = ["token", "secret", "password", "key"];
 
@@ -109,6 +124,14 @@ impl Report {
             report.identity.email_alert = Some(*wanted);
         }
         if errors.is_empty() { Ok(report) } else { Err(errors) }
+    }
+
+    /// Whether a field of this name is known: it has to be a text. Any other may be whatever tomorrow's Moodle makes of it.
+    pub fn knows(name: &str) -> bool {
+        FIELDS.iter().any(|field| field.name == name)
+            || NEEDLESS.contains(&name)
+            || OF_THE_CALL.contains(&name)
+            || OF_THE_SITE.contains(&name)
     }
 
     fn set_aside(&mut self, name: &str, text: &str) {

@@ -1,3 +1,4 @@
+use diesel::AggregateExpressionMethods;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
@@ -75,11 +76,9 @@ pub(super) fn of_sites(conn: &mut Conn, sites: &[SiteId]) -> Result<Vec<Registra
     Ok(of_sites.select(Registration::as_select()).load(conn)?)
 }
 
-/// The live sites of one Moodle, whatever their addresses; those that are not held first, then the oldest.
-pub(super) fn of_moodle(conn: &mut Conn, prints: &Prints) -> Result<Vec<Site>, Fault> {
-    let (secret, identifier) = (prints.secret.to_vec(), prints.identifier.to_vec());
-    let either = [secret, identifier];
-    let known = registrations::secret_hash.eq_any(either.clone()).or(registrations::identifier_hash.eq_any(either));
+/// The live sites with one secret, whatever their addresses; those that are not held first, then the oldest.
+pub(super) fn of_secret(conn: &mut Conn, prints: &Prints) -> Result<Vec<Site>, Fault> {
+    let known = registrations::secret_hash.eq(prints.secret.to_vec());
     let found = registrations::table.inner_join(sites::table).filter(known.and(sites::state.eq_any(LIVE)));
     let mut found: Vec<Site> = found.order(sites::id).limit(200).select(Site::as_select()).load(conn)?;
     found.dedup_by_key(|site| site.id);
@@ -106,6 +105,12 @@ pub(super) fn note_call(conn: &mut Conn, registration: &Registration, now: Times
     Ok(())
 }
 
+pub(super) fn note_alerts_email(conn: &mut Conn, id: RegistrationId, mailbox: &str) -> Result<(), Fault> {
+    let mailbox = Some(mailbox).filter(|mailbox| !mailbox.is_empty());
+    diesel::update(registrations::table.find(id)).set(registrations::alerts_email.eq(mailbox)).execute(conn)?;
+    Ok(())
+}
+
 pub(super) fn give(conn: &mut Conn, from: SiteId, to: SiteId) -> Result<(), Fault> {
     diesel::update(registrations::table.filter(registrations::site_id.eq(from))).set(registrations::site_id.eq(to)).execute(conn)?;
     Ok(())
@@ -116,14 +121,17 @@ pub(super) fn delete_of(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many sites in use are registered with the hub under another public URL than this one: they don't find it there.
+/// How many sites are registered with the hub under another public URL alone: they don't find it under this one.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn moved_hub(conn: &mut Conn, hub_url: &str) -> Result<i64, Fault> {
-    let elsewhere = registrations::called_at.is_not_null().and(registrations::hub_url.ne(hub_url));
-    let found = registrations::table.inner_join(sites::table).filter(elsewhere.and(sites::state.eq_any(LIVE)));
-    Ok(found.count().get_result(conn)?)
+    let again = diesel::alias!(registrations as again);
+    let here = again.filter(again.field(registrations::hub_url).eq(hub_url)).select(again.field(registrations::site_id));
+    let elsewhere = registrations::hub_url.ne(hub_url).and(registrations::site_id.ne_all(here));
+    let found = registrations::table.inner_join(sites::table).filter(elsewhere);
+    let found = found.filter(sites::state.eq_any(LIVE).and(sites::held_since.is_null()));
+    Ok(found.select(diesel::dsl::count(registrations::site_id).aggregate_distinct()).first(conn)?)
 }
 
 /// What a Moodle told at one time, to be kept.

@@ -90,6 +90,8 @@ pub struct Registration {
     pub claimed_push: ClaimedPush,
     /// Who may ask whether a site is registered; nobody named: anybody.
     pub sitecheck_from: Vec<IpNet>,
+    /// How long a site that has grown beyond the user limit goes on pushing.
+    pub over_limit_grace: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -261,7 +263,8 @@ fn read(r: &mut Reader) -> Option<Settings> {
 
 fn registration(r: &mut Reader) -> Option<Registration> {
     let (claimed_push, sitecheck_from) = (r.get("registration.claimed_push"), r.with("registration.sitecheck_from", networks));
-    Some(Registration { claimed_push: claimed_push?, sitecheck_from: sitecheck_from? })
+    let over_limit_grace = r.with("registration.over_limit_grace", values::duration);
+    Some(Registration { claimed_push: claimed_push?, sitecheck_from: sitecheck_from?, over_limit_grace: over_limit_grace? })
 }
 
 fn server(r: &mut Reader) -> Option<Server> {

@@ -73,6 +73,11 @@ pub const KEYS: &[Key] = &[
         "",
         "Networks that may ask /local/sitecheck/check.php whether a site is registered, with commas between: those of your AirNotifier. Without any, everybody may, 60 times a minute.",
     ),
+    key(
+        "registration.over_limit_grace",
+        "7d",
+        "How long a site that has grown beyond the user limit goes on pushing. Its contact is mailed at the beginning and at the end.",
+    ),
     key("keys.rotation_overlap", "7d", "How long a key goes on working after its Moodle has asked for another one."),
     key("devices.binding", "open", "open: a push to a token never seen enrols it, as stock Moodle needs; strict: it is refused."),
     key("devices.confirm_within", "1m", "How soon a site must confirm a device that enrolled itself. Known, not used by this version."),

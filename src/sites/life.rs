@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::model::{ProofKind, Site, SiteChange, SiteError, SiteState};
+use super::model::{ProofKind, PushOff, Site, SiteChange, SiteError, SiteState};
 use super::{NewSite, store};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
@@ -12,7 +12,8 @@ use crate::clock::Timestamp;
 use crate::db::{Change, Tx};
 use crate::ids::{AccountId, SiteId};
 use crate::mail::{
-    self, Desk, Letter, Lifted, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, UrlFree, UrlLost, Verified,
+    self, Desk, Letter, Lifted, PushEnding, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, UrlFree, UrlLost,
+    Verified,
 };
 use crate::secret;
 
@@ -211,34 +212,53 @@ pub fn change(
         description: change.description.0.clone(),
         country: change.country.0.clone(),
         language: change.language.0.clone(),
-        users: change.users.0,
+        // What its Moodle tells is the number that counts.
+        users: if before.called_at.is_some() { before.users } else { change.users.0 },
         privacy: change.privacy,
         push_wanted: change.push_wanted,
         email_alerts: change.email_alerts,
         ..before.clone()
     };
     after.over_limit_since = after.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
+    after.grace_until = before.grace_until.filter(|_| after.is_over(max_users));
     keep(tx, now, &after)?;
     audit::note(tx, now, Actor::Account(account), Event::SiteChanged, id, None)?;
     tell_of_limit(tx, desk, now, &before, &after, max_users)?;
     Ok(after)
 }
 
-/// What the user limit means for a site that has just been registered, or whose limit has changed: push goes off with a
-/// letter, or on again.
+/// What the user limit means for a site that has just been registered, or whose number of users has changed: push goes off
+/// with a letter, or on again. A site that could push and has grown pushes on for `grace`.
 ///
 /// # Errors
 /// [`SiteError::Unknown`] when there is no such site.
-pub fn apply_user_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, max_users: u64) -> Result<(), SiteError> {
+pub fn apply_user_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, max_users: u64, grace: Duration) -> Result<(), SiteError> {
     tx.alone()?;
     let before = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     let over_limit_since = before.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
     if over_limit_since == before.over_limit_since {
         return Ok(());
     }
-    let after = Site { over_limit_since, ..before.clone() };
+    let grace_until = (over_limit_since.is_some() && !grace.is_zero()).then(|| now + grace);
+    let after = Site { over_limit_since, grace_until, ..before.clone() };
     keep(tx, now, &after)?;
     tell_of_limit(tx, desk, now, &before, &after, max_users)
+}
+
+/// Ends the grace of sites that are still over the user limit: push goes off, with a letter. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn end_grace(tx: &mut Tx, desk: &Desk, now: Timestamp, max_users: u64) -> Result<usize, SiteError> {
+    let over = store::out_of_grace(tx.conn(), now)?;
+    for before in &over {
+        let after = Site { grace_until: None, ..before.clone() };
+        keep(tx, now, &after)?;
+        if after.push_off(max_users) == Some(PushOff::OverUserLimit) {
+            tell_push_off(tx, desk, now, &after, max_users)?;
+        }
+    }
+    Ok(over.len())
 }
 
 /// Tells a site's contact that the user limit was crossed. Who has opted out of push is spared.
@@ -246,18 +266,28 @@ fn tell_of_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, before: &Site, after:
     let link = desk.link(&format!("/my/sites/{}", after.id));
     let (was_over, is_over) = (before.over_limit_since.is_some(), after.over_limit_since.is_some());
     if is_over && !was_over && after.push_wanted {
-        audit::note(tx, now, Actor::Hub, Event::PushOff, after.id, Some("over_user_limit"))?;
-        tell(tx, now, after, |name| {
-            let (site_name, site_url, users) = (after.name.clone(), after.url.clone(), after.users());
-            Box::new(PushOffLetter { hub: desk.hub(), name, site_name, site_url, users, max_users, link })
-        })?;
-    } else if was_over && !is_over && after.push_off(max_users).is_none() {
+        tell_push_off(tx, desk, now, after, max_users)?;
+    } else if was_over && !is_over && before.grace_until.is_none() && after.push_off(max_users).is_none() {
         audit::note(tx, now, Actor::Hub, Event::PushOn, after.id, None)?;
         tell(tx, now, after, |name| {
             Box::new(PushOn { hub: desk.hub(), name, site_name: after.name.clone(), site_url: after.url.clone(), link })
         })?;
     }
     Ok(())
+}
+
+/// Push goes off for too many users, now or at the end of the grace.
+fn tell_push_off(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, max_users: u64) -> Result<(), SiteError> {
+    let (link, until) = (desk.link(&format!("/my/sites/{}", site.id)), site.grace_until.map(Timestamp::readable));
+    let event = if until.is_some() { Event::PushEnding } else { Event::PushOff };
+    audit::note(tx, now, Actor::Hub, event, site.id, Some("over_user_limit"))?;
+    tell(tx, now, site, |name| {
+        let (hub, site_name, site_url, users) = (desk.hub(), site.name.clone(), site.url.clone(), site.users());
+        match until {
+            Some(until) => Box::new(PushEnding { hub, name, site_name, site_url, users, max_users, until, link }),
+            None => Box::new(PushOffLetter { hub, name, site_name, site_url, users, max_users, link }),
+        }
+    })
 }
 
 /// Suspends a site: within a second its keys stop; its contact is told; the audit log keeps who and why.
@@ -360,14 +390,14 @@ pub(super) fn keep(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteE
 pub fn tell<'a>(tx: &mut Tx, now: Timestamp, site: &Site, letter: impl FnOnce(String) -> Box<dyn Letter + 'a>) -> Result<(), SiteError> {
     let to = match site.account_id {
         Some(account) => accounts::find(tx.conn(), account)?.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()),
-        // Nobody has shown yet that this mailbox is theirs: one letter a day, whatever happens.
-        None if mail::any_since(tx.conn(), site.id, now - PAUSE)? => None,
         None => site.contact(),
     };
-    if let Some(to) = to {
-        let to = Recipient { site: Some(site.id), ..to };
-        let name = to.name.clone();
-        mail::post(tx, now, &to, letter(name).as_ref(), None)?;
+    let Some(to) = to else { return Ok(()) };
+    let (to, letter) = (Recipient { site: Some(site.id), ..to.clone() }, letter(to.name));
+    // Nobody has shown yet that this mailbox is theirs: each letter comes once a day at most, whatever happens.
+    if site.account_id.is_none() && mail::posted_since(tx.conn(), site.id, letter.kind(), now - PAUSE)? {
+        return Ok(());
     }
+    mail::post(tx, now, &to, letter.as_ref(), None)?;
     Ok(())
 }

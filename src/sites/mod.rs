@@ -8,7 +8,8 @@ mod store;
 mod url;
 
 pub use life::{
-    Proved, add, apply_user_limit, change, confirm_mail, forget_registered, hold, leave, lift, prove, register, suspend, tell, unregister,
+    Proved, add, apply_user_limit, change, confirm_mail, end_grace, forget_registered, hold, leave, lift, prove, register, suspend, tell,
+    unregister,
 };
 pub use model::{
     Beside, Country, Description, Language, NewClaim, NewSite, Privacy, ProofKind, PushOff, Said, Site, SiteChange, SiteError, SiteName,

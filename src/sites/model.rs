@@ -76,6 +76,8 @@ pub struct Site {
     pub state_reason: Option<String>,
     pub state_before: Option<SiteState>,
     pub over_limit_since: Option<Timestamp>,
+    /// Over the user limit, but pushes until then: so that whoever answers for it can do something about it.
+    pub grace_until: Option<Timestamp>,
     pub held_since: Option<Timestamp>,
     pub proof: Option<ProofKind>,
     pub proved_at: Option<Timestamp>,
@@ -111,7 +113,7 @@ impl Site {
             Some(PushOff::Staff)
         } else if !self.push_wanted {
             Some(PushOff::OptedOut)
-        } else if self.is_over(max_users) {
+        } else if self.is_over(max_users) && self.grace_until.is_none() {
             Some(PushOff::OverUserLimit)
         } else {
             None
@@ -156,6 +158,24 @@ impl Site {
         let name = self.contact_name.as_deref().and_then(|name| PersonName::parse(name).ok());
         let name = name.map_or_else(|| self.name.clone(), |name| name.as_str().to_owned());
         Some(Recipient { account: None, site: Some(self.id), address, name })
+    }
+
+    /// Whether a newcomer is held beside this site, by its address or by its secret.
+    pub fn is_beside(&self, newcomer: &Self) -> bool {
+        let concerned = match newcomer.held_beside {
+            Some(other) => other == self.id,
+            None => newcomer.url_key == self.url_key && newcomer.id != self.id,
+        };
+        // Who is held has nothing to decide about who holds it.
+        concerned && newcomer.held_since.is_some() && self.held_since.is_none()
+    }
+
+    /// Whether its owner decides about a newcomer. About another Moodle at its address only who has proved it: who has merely
+    /// claimed it, or typed it into the form, could swallow the one that it belongs to. About another proof the team decides.
+    pub fn may_decide_about(&self, newcomer: &Self) -> bool {
+        let stands = matches!(self.state, SiteState::Active | SiteState::Claimed);
+        let proved = self.state == SiteState::Active && self.proof.is_some();
+        self.is_beside(newcomer) && stands && newcomer.state == SiteState::Claimed && (newcomer.held_beside.is_some() || proved)
     }
 
     /// Whether its owner waits for its Moodle to show itself.

@@ -12,7 +12,7 @@ use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::ids::{AccountId, SiteId};
-use crate::mail::{self, Decided, Desk};
+use crate::mail::{Decided, Desk};
 use crate::secret;
 
 /// How long the contact of a site is kept that has left.
@@ -230,23 +230,9 @@ pub fn refuse(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, newcomer: &Si
 }
 
 fn tell_newcomer(tx: &mut Tx, desk: &Desk, now: Timestamp, newcomer: &Site, outcome: &str) -> Result<(), SiteError> {
-    let letter = |name| Decided {
-        hub: desk.hub(),
-        name,
-        site_name: newcomer.name.clone(),
-        site_url: newcomer.url.clone(),
-        outcome: outcome.to_owned(),
-        link: desk.link("/my/sites"),
-    };
-    if newcomer.account_id.is_some() {
-        return tell(tx, now, newcomer, |name| Box::new(letter(name)));
-    }
-    // Whoever has registered waits for this: it comes beside the one letter a day, but not twice.
-    if let Some(to) = newcomer.contact()
-        && !mail::posted_since(tx.conn(), newcomer.id, "decided", now - Duration::from_secs(86_400))?
-    {
-        let name = to.name.clone();
-        mail::post(tx, now, &to, &letter(name), None)?;
-    }
-    Ok(())
+    let link = desk.link(if newcomer.account_id.is_some() { "/my/sites" } else { "/" });
+    tell(tx, now, newcomer, |name| {
+        let (site_name, site_url) = (newcomer.name.clone(), newcomer.url.clone());
+        Box::new(Decided { hub: desk.hub(), name, site_name, site_url, outcome: outcome.to_owned(), link })
+    })
 }

@@ -69,6 +69,7 @@ pub(super) fn save(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<(), F
                 sites::state_reason.eq(&site.state_reason),
                 sites::state_before.eq(site.state_before),
                 sites::over_limit_since.eq(site.over_limit_since),
+                sites::grace_until.eq(site.grace_until),
                 sites::held_since.eq(site.held_since),
                 sites::proof.eq(site.proof),
                 sites::proved_at.eq(site.proved_at),
@@ -282,6 +283,11 @@ pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
 pub fn count_held_beside(conn: &mut Conn, site: SiteId) -> Result<i64, Fault> {
     let held = sites::table.filter(sites::held_beside.eq(site).and(sites::held_since.is_not_null()).and(sites::refused_at.is_null()));
     Ok(held.filter(sites::state.eq(SiteState::Claimed)).count().get_result(conn)?)
+}
+
+/// Those whose grace beyond the user limit is over.
+pub(super) fn out_of_grace(conn: &mut Conn, now: Timestamp) -> Result<Vec<Site>, Fault> {
+    Ok(sites::table.filter(sites::grace_until.le(now)).order(sites::id).limit(500).select(Site::as_select()).load(conn)?)
 }
 
 /// Erases the contact of sites that have left before a moment. Gives how many there were.

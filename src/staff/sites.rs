@@ -232,7 +232,7 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
     let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
         page: staff.visit.page(hub),
-        details: details(&site, owner.as_ref()),
+        details: details(&site, owner.as_ref(), moodle.alerts_email.as_deref()),
         devices: u64::try_from(devices).unwrap_or(0),
         keys: views::key_rows(&keys, hub),
         chart,
@@ -270,10 +270,11 @@ fn audit_rows(conn: &mut Conn, id: SiteId) -> Result<Vec<AuditRow>, Fault> {
     Ok(rows)
 }
 
-fn details(site: &Site, owner: Option<&Account>) -> Vec<(String, String)> {
+fn details(site: &Site, owner: Option<&Account>, alerts_email: Option<&str>) -> Vec<(String, String)> {
     let rows = [
         ("Account", owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email))),
         ("Contact named by its Moodle", site.contact_email.clone().unwrap_or_else(|| "–".to_owned())),
+        ("Mails on security to", alerts_email.unwrap_or("the contact").to_owned()),
         ("Users", filters::with_commas(&site.users.to_string())),
         ("Country, language", format!("{}, {}", site.country, site.language)),
         ("Public list", site.privacy.as_str().to_owned()),

@@ -14,6 +14,11 @@ impl Proxies {
         Self(trusted)
     }
 
+    /// Whether nobody stands in front.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The client's address: the last one of `X-Forwarded-For` that no trusted proxy added for another trusted proxy.
     pub fn client(&self, req: &HttpRequest) -> IpAddr {
         let peer = req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip().to_canonical());

@@ -256,6 +256,7 @@ async function moodles(width, hub, sink, between, javaScriptEnabled = true) {
 
   Object.assign(moodle, { ...first, name: "Example Moodle" });
   const copy = await Moodle.start(hub, first.identifier, "Copied Moodle");
+  copy.secret = first.secret;
   await theirs.goto(copy.registration);
   report.check("a copy reads whose it is", await theirs.getByText(`This Moodle is registered here as ${moodle.url}`).isVisible());
   if (javaScriptEnabled) await look(theirs, report, "moodle-twin", width);

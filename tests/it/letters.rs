@@ -2,8 +2,8 @@
 
 use belfry::mail::Letter;
 use belfry::mail::{
-    AccountExists, Confirm, Decided, Joined, KeyRequested, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushOff, PushOn, Reset,
-    Suspended, UrlContested, UrlFree, UrlLost, Verified,
+    AccountExists, Confirm, Decided, Joined, KeyRequested, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushEnding, PushOff,
+    PushOn, Reset, Suspended, UrlContested, UrlFree, UrlLost, Verified,
 };
 
 #[test]
@@ -11,7 +11,7 @@ fn letters_read_well() {
     let s = |text: &str| text.to_owned();
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
-    let letters: [Box<dyn Letter>; 17] = [
+    let letters: [Box<dyn Letter>; 18] = [
         Box::new(Confirm {
             hub: hub(),
             name: name(),
@@ -28,6 +28,16 @@ fn letters_read_well() {
             link_reset: s("https://hub.example/password/forgot"),
         }),
         Box::new(PushOff { hub: hub(), name: name(), site_name: site(), site_url: url(), users: 21_000, max_users: 20_000, link: link() }),
+        Box::new(PushEnding {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            users: 21_000,
+            max_users: 20_000,
+            until: s("2 December 2026, 09:00 UTC"),
+            link: link(),
+        }),
         Box::new(PushOn { hub: hub(), name: name(), site_name: site(), site_url: url(), link: link() }),
         Box::new(Suspended { hub: hub(), name: name(), site_name: site(), site_url: url(), reason: s("Floods one phone"), link: link() }),
         Box::new(Lifted { hub: hub(), name: name(), site_name: site(), site_url: url(), reason: s("Mended"), link: link() }),
@@ -49,6 +59,7 @@ fn letters_read_well() {
             site_url: url(),
             link: s("https://hub.example/register/confirm?token=x"),
             days: 14,
+            held: false,
         }),
         Box::new(Newcomer {
             hub: hub(),
@@ -57,6 +68,7 @@ fn letters_read_well() {
             site_url: url(),
             newcomer_url: s("https://test.school.example"),
             same_address: false,
+            may_decide: true,
             link: link(),
         }),
         Box::new(KeyRequested {

@@ -45,7 +45,7 @@ async fn the_secret_stands_in_no_address_and_in_no_page_that_the_browser_keeps()
     let page = browser.get("/local/hub/siteregistration.php").await;
     assert_eq!((page.status.as_u16(), page.headers["referrer-policy"].as_str()), (200, "no-referrer"));
     assert!(!page.body.contains(&secret) && page.body.contains("Example Moodle"));
-    assert!(page.headers["content-security-policy"].contains(&format!("form-action 'self' {URL};")), "{:?}", page.headers);
+    assert!(page.headers["content-security-policy"].contains(&format!("form-action 'self' {URL} https:;")), "{:?}", page.headers);
 }
 
 #[actix_web::test]
@@ -401,6 +401,8 @@ async fn figures_are_kept_with_their_history() {
             .update(&[
                 ("siteinfo[users]", "50"),
                 ("siteinfo[tomorrow]", "x"),
+                ("siteinfo[nested][one][]", "y"),
+                ("siteinfo[emailalertemail]", "security@school.example"),
                 ("siteinfo[pluginusage]", r#"{"mod":{"quiz":{"enabled":1,"count":3}}}"#)
             ])
             .await
@@ -411,7 +413,9 @@ async fn figures_are_kept_with_their_history() {
     let rows = hub.hub.db.read(move |conn| registrations::history(conn, site, 10)).await.unwrap();
     assert_eq!(rows.len(), 2);
     assert!(rows[0].figures.contains(r#""users":50"#) && rows[1].figures.contains(r#""users":4"#), "{rows:?}");
-    assert_eq!(rows[0].unknown, r#"{"tomorrow":"x"}"#);
+    assert_eq!(rows[0].unknown, r#"{"nested":"{\"one\":{\"0\":\"y\"}}","tomorrow":"x"}"#);
+    let kept = hub.hub.db.read(move |conn| registrations::of_site(conn, site)).await.unwrap();
+    assert_eq!(kept[0].alerts_email.as_deref(), Some("security@school.example"));
     let plugins = hub.hub.db.read(move |conn| registrations::latest_plugins(conn, site)).await.unwrap().unwrap();
     assert_eq!(plugins.plugins.as_deref(), Some(r#"{"mod":{"quiz":[1,3]}}"#));
     let wrong = moodle.update(&[("siteinfo[users]", "many")]).await.json();
@@ -421,16 +425,42 @@ async fn figures_are_kept_with_their_history() {
 }
 
 #[actix_web::test]
-async fn crossing_the_user_limit_by_an_update_switches_push_off_and_on() {
+async fn crossing_the_user_limit_by_an_update_switches_push_off_after_a_grace_and_on_again() {
     let hub = TestHub::start().await;
     let mut moodle = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
     hub.browser().get(&hub.mailed_path("moodle_registered").await).await;
     let key = moodle.key().await;
     moodle.update(&[("siteinfo[users]", "20000")]).await;
+    assert!(hub.letter("push_ending").await.is_some());
+    assert_eq!(moodle.push_with(&key).await.said(), "202");
+    assert_eq!(moodle.access_key().await.said(), "403 over_user_limit");
+    let end = || {
+        let (now, desk) = (hub.clock.now(), hub.hub.desk.clone());
+        hub.hub.db.write(move |tx| sites::end_grace(tx, &desk, now, 20_000))
+    };
+    let week = std::time::Duration::from_secs(7 * 86_400);
+    hub.clock.advance(week - std::time::Duration::from_secs(1));
+    assert_eq!(end().await.unwrap(), 0);
+    hub.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(end().await.unwrap(), 1);
     assert_eq!(moodle.push_with(&key).await.said(), "403 over_user_limit");
     assert!(hub.letter("push_off").await.is_some());
     moodle.update(&[("siteinfo[users]", "19999")]).await;
     assert_eq!(moodle.push_with(&key).await.said(), "202");
+    assert!(hub.letter("push_on").await.is_some());
+    // Fewer again before the end: all goes on, and nobody is mailed once more.
+    moodle.update(&[("siteinfo[users]", "20001")]).await;
+    moodle.update(&[("siteinfo[users]", "10")]).await;
+    hub.clock.advance(week);
+    assert_eq!(end().await.unwrap(), 0);
+    assert_eq!(moodle.push_with(&key).await.said(), "202");
+    assert_eq!((hub.letters("push_off").await, hub.letters("push_on").await), (1, 1));
+    // A site that is new here has nothing to lose.
+    let mut big = Moodle::new(&hub, "https://big.example", "BiMwWuzf04zuDh0F4sxdAbeeyGI65piIbig.example20261123022837");
+    big.register().await;
+    big.update(&[("siteinfo[users]", "50000")]).await;
+    assert_eq!(big.access_key().await.said(), "403 over_user_limit");
+    assert!(big.site().await.grace_until.is_none());
 }
 
 /// A stock AirNotifier in front: a bare integer, for address and secret together.
@@ -740,7 +770,7 @@ async fn who_leaves_while_held_sets_nobody_free() {
 async fn a_copy_is_a_site_of_its_own_once_the_first_one_has_left() {
     let hub = TestHub::start().await;
     let known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
-    let mut there = Moodle::new(&hub, "https://learn.school.example", &format!("{IDENTIFIER}20261124101010"));
+    let mut there = Moodle::new(&hub, "https://learn.school.example", &known.secret);
     there.register().await;
     assert_eq!(there.update(&[]).await.json()["errorcode"], "siteheld");
     assert_eq!(known.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
@@ -773,7 +803,10 @@ async fn a_moodle_can_not_make_the_hub_mail_strangers_again_and_again() {
         assert_eq!(moodle.update(&[("siteinfo[contactemail]", mailbox.as_str()), ("siteinfo[users]", users)]).await.body, "true");
     }
     let all = hub.hub.db.read(|conn| belfry::mail::page(conn, None, 200)).await.unwrap();
-    assert_eq!(all.len(), 1, "{:?}", all.iter().map(|letter| letter.kind.clone()).collect::<Vec<_>>());
+    let mut kinds: Vec<String> = all.iter().map(|letter| letter.kind.clone()).collect();
+    kinds.sort();
+    // Each kind once, whoever is named.
+    assert_eq!(kinds, ["moodle_registered", "push_ending"], "{kinds:?}");
 }
 
 /// Somebody signs up with the address of a Moodle's contact, who then has a link sent again: the stranger's password does
@@ -792,4 +825,112 @@ async fn a_strangers_password_does_not_ride_on_the_contacts_link() {
     contact.get(&hub.mailed_path("confirm").await).await;
     let account = contact.get("/account").await;
     assert!(account.body.contains("have no password yet"), "{}", account.body);
+}
+
+/// `wire/moodle-client.md` 2.8: the copy's Moodle makes itself another secret, and its admin registers anew.
+#[actix_web::test]
+async fn a_copy_is_made_a_site_of_its_own_by_its_admin() {
+    let hub = TestHub::start().await;
+    let mut known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let copied = "https://test.school.example";
+    let mut browser = hub.browser();
+    browser.get(&Moodle::new(&hub, copied, &known.secret).registration_path()).await;
+    let page = browser.get("/local/hub/siteregistration.php").await.body;
+    assert!(page.contains("It is a copy: make it a site of its own"), "{page}");
+    let mark = page.split("name=\"mark\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let sent = browser.post("/local/hub/siteregistration.php", &[("mark", mark.as_str()), ("as", "copy")]).await;
+    let to = url::Url::parse(&sent.headers["location"]).unwrap();
+    assert_eq!((sent.status.as_u16(), to.host_str()), (303, Some("test.school.example")));
+    assert_eq!(to.path(), "/admin/registration/renewregistration.php");
+    let told: Vec<(String, String)> = to.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let want = [("url", "http://127.0.0.1:8080"), ("token", known.secret.as_str()), ("hubname", "Belfry")];
+    assert_eq!(told, want.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 1);
+    // Another date behind the same beginning.
+    let mut copy = Moodle::registered(&hub, copied, &format!("{IDENTIFIER}20261124101010")).await;
+    assert_ne!(copy.site().await.id, known.site().await.id);
+    assert!(copy.site().await.held_since.is_none());
+    assert_eq!(copy.is_registered().await.body, "true");
+    assert_eq!(known.update(&[]).await.body, "true");
+    assert_eq!(copy.update(&[]).await.body, "true");
+    assert!(hub.letter("newcomer").await.is_none());
+}
+
+/// The server called from there: no other proof of the new address is asked for.
+#[actix_web::test]
+async fn a_site_that_was_seen_at_its_new_address_stays_active_when_it_moves() {
+    let hub = TestHub::start().await;
+    let mut owner = hub.person("ada@school.example", None).await;
+    let mut known = Moodle::new(&hub, "http://127.0.0.1:8126", &format!("{IDENTIFIER}20261123022837"));
+    known.register_in(&mut owner).await;
+    assert_eq!(known.update(&[]).await.body, "true");
+    let site = known.site().await;
+    assert_eq!(site.state, SiteState::Active);
+    for (address, state) in [("http://127.0.0.1:8127", SiteState::Active), (URL, SiteState::Claimed)] {
+        let mut there = known.copied_to(address);
+        assert_eq!(there.update(&[]).await.json()["errorcode"], "siteelsewhere");
+        let held = there.site().await.id;
+        let said = owner.post(&format!("/my/sites/{}/newcomers/{held}", site.id), &[("decision", "move")]).await;
+        assert_eq!(said.status.as_u16(), 303, "{said:?}");
+        let moved = hub.hub.db.read(move |conn| sites::find(conn, site.id)).await.unwrap().unwrap();
+        assert_eq!((moved.url.as_str(), moved.state), (address, state));
+        let page = owner.get(&format!("/my/sites/{}", site.id)).await.body;
+        assert_eq!(page.contains("It is on trial until its server calls"), state == SiteState::Claimed, "{page}");
+        known = there;
+    }
+}
+
+#[actix_web::test]
+async fn who_was_turned_away_stays_so_even_after_leaving() {
+    let hub = TestHub::start().await;
+    let mut team = hub.person("mentor@hub.example", Some(belfry::accounts::Role::Reviewer)).await;
+    Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut newcomer = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
+    newcomer.register().await;
+    let held = newcomer.site().await.id;
+    team.post(&format!("/staff/sites/{held}/refuse"), &[("reason", "Nobody knows it")]).await;
+    assert_eq!(newcomer.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
+    newcomer.register().await;
+    assert_eq!(newcomer.site().await.id, held);
+    assert!(newcomer.site().await.refused_at.is_some());
+    assert_eq!(newcomer.update(&[]).await.json()["errorcode"], "siteheld");
+    assert_eq!(hub.letters("newcomer").await, 1);
+}
+
+/// Fewer users typed than the Moodle tells would switch push on until its next report.
+#[actix_web::test]
+async fn an_owner_can_not_type_fewer_users_than_the_moodle_tells() {
+    let hub = TestHub::start().await;
+    let mut owner = hub.person("ada@school.example", None).await;
+    let mut moodle = Moodle::new(&hub, URL, &format!("{IDENTIFIER}20261123022837"));
+    moodle.register_in(&mut owner).await;
+    assert_eq!(moodle.update(&[("siteinfo[users]", "30000")]).await.body, "true");
+    let id = moodle.site().await.id;
+    let fields = [
+        ("name", "School"),
+        ("description", ""),
+        ("country", "SE"),
+        ("language", "en"),
+        ("users", "10"),
+        ("privacy", "linked"),
+        ("push_enabled", "1"),
+    ];
+    let saved = owner.post(&format!("/my/sites/{id}/settings"), &fields).await;
+    assert_eq!(saved.status.as_u16(), 303, "{saved:?}");
+    let site = moodle.site().await;
+    assert_eq!((site.users, site.name.as_str()), (30_000, "School"));
+}
+
+#[actix_web::test]
+async fn the_page_says_what_registering_again_will_not_change() {
+    let hub = TestHub::start().await;
+    let known = Moodle::registered(&hub, URL, &format!("{IDENTIFIER}20261123022837")).await;
+    let mut newcomer = Moodle::new(&hub, URL, "SxMwWuzf04zuDh0F4sxdAbeeyGI65piIother.example20261123022837");
+    newcomer.register().await;
+    assert!(known.page().await.body.contains("It goes on as the same site"));
+    let page = newcomer.page().await.body;
+    assert!(page.contains("is <em>held</em> beside another registration") && !page.contains("goes on as the same site"), "{page}");
+    hub.suspend(known.site().await.id).await;
+    let page = known.page().await.body;
+    assert!(page.contains("has <em>suspended</em> it") && !page.contains("goes on as the same site"), "{page}");
 }
