@@ -10,16 +10,17 @@ use ipnet::IpNet;
 use crate::accounts::Passwords;
 use crate::audit::Actor;
 use crate::clock::Clock;
-use crate::db::{ChangeLog, Db};
+use crate::db::{ChangeLog, Db, Notices};
 use crate::error::Error;
 use crate::ids::{AccountId, SiteId};
+use crate::jobs::Board;
 use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
 use crate::registrations::Office;
 use crate::secret::{Keyring, Purpose};
-use crate::settings::{Limits, Profile, PublicUrl};
+use crate::settings::{self, Limits, Profile, PublicUrl};
 use crate::sites::{self, ProofKind, Site, SiteError, SiteState};
 use crate::web::{Assets, Proxies};
 
@@ -35,6 +36,10 @@ const SITECHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const HUB_CALLS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 /// How often in an hour a site may tell of itself: a Moodle does it weekly, and when its admin presses a button.
 const REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+/// How many keys a site may rotate in an hour by the native API: each leaves one behind for a month.
+const ROTATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
+/// How many leaked keys an address may report in an hour: a scanner may find several at once.
+const LEAKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// The hub.
 pub struct Hub {
@@ -54,12 +59,19 @@ pub struct Hub {
     pub counts: Counts,
     /// This node's place in the log of what others change.
     pub changes: Arc<Mutex<ChangeLog>>,
+    /// What nodes tell each other over Redis, where there is one.
+    pub notices: Notices,
     pub prober: Prober,
     pub proxies: Proxies,
     pub assets: Assets,
     pub limits: Limits,
     /// How long a key goes on working once its Moodle has asked for another one.
     pub rotation_overlap: Duration,
+    /// After how long the owner of a key in use is reminded to rotate it; nothing: never.
+    pub remind_keys_after: Duration,
+    pub devices: settings::Devices,
+    /// The last runs of this node's jobs.
+    pub board: Board,
     /// How long a site that has grown beyond the user limit goes on pushing.
     pub over_limit_grace: Duration,
     /// Who may ask whether a site is registered; nobody named: anybody, at a rate.
@@ -133,6 +145,14 @@ pub struct Doors {
     /// Calls of the hub protocol, from an address, and what a site tells of itself.
     pub hub_calls: Keyed<Network>,
     pub reports_of: Keyed<SiteId>,
+    /// Reports of leaked keys.
+    pub leaks: Keyed<Network>,
+    /// Calls of the native API, for a site.
+    pub api: Keyed<SiteId>,
+    /// Rotations of a site's keys by the native API.
+    pub rotations: Keyed<SiteId>,
+    /// Broadcasts of a site.
+    pub broadcasts: Keyed<SiteId>,
 }
 
 impl Doors {
@@ -173,6 +193,10 @@ impl Doors {
             sitechecks: Keyed::new(Rate::per_minute("sitechecks", SITECHECKS), clock, ADDRESSES),
             hub_calls: Keyed::new(Rate::per_minute("hub_calls", HUB_CALLS), clock, ADDRESSES),
             reports_of: Keyed::new(Rate::per_hour("reports", REPORTS), clock, ADDRESSES),
+            leaks: Keyed::new(Rate::per_hour("leaks", LEAKS), clock, ADDRESSES),
+            api: Keyed::new(Rate::per_minute("api", limits.api_per_minute), clock, ADDRESSES),
+            rotations: Keyed::new(Rate::per_hour("rotations", ROTATIONS), clock, ADDRESSES),
+            broadcasts: Keyed::new(Rate::per_hour("broadcasts", limits.broadcasts_per_hour), clock, ADDRESSES),
         }
     }
 }

@@ -75,6 +75,8 @@ ids! {
     DeviceId;
     /// A letter in the outbox.
     LetterId;
+    /// A message to all devices of a site.
+    BroadcastId;
     /// A login.
     SessionId;
     /// A one-time link in a letter.

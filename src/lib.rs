@@ -25,6 +25,7 @@ pub mod keys; // access keys; the table in memory
 pub mod devices; // enrolment, feedback; the cache
 pub mod gateways; // what delivers
 pub mod push; // decide, hand over, count
+pub mod broadcasts; // one message to all devices of a site
 
 // What a request may use, and who asks.
 pub mod hub;

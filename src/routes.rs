@@ -57,6 +57,8 @@ rows! { page_rows, configure_pages {
     POST "/register"                          public::register::submit,        Who::Anyone;
     GET  "/register/confirm"                  public::register::confirm,       Who::Anyone;
     POST "/register/resend"                   public::register::resend,        Who::Anyone;
+    GET  "/leaked-key"                        public::leaked_key::show,        Who::Anyone;
+    POST "/leaked-key"                        public::leaked_key::submit,      Who::Anyone;
     GET  "/login"                             public::login::show,             Who::Anyone;
     POST "/login"                             public::login::submit,           Who::Anyone;
     POST "/logout"                            public::login::logout,           Who::Anyone;
@@ -77,8 +79,17 @@ rows! { page_rows, configure_pages {
     GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
     GET  "/my/sites/{site}/keys"              my::keys::index,                 Who::Account;
     POST "/my/sites/{site}/keys"              my::keys::issue,                 Who::Account;
+    POST "/my/sites/{site}/keys/{key}/rotate" my::keys::rotate,                Who::Account;
     POST "/my/sites/{site}/keys/{key}/revoke" my::keys::revoke,                Who::Account;
-    GET  "/my/sites/{site}/devices"           my::sites::devices,              Who::Account;
+    GET  "/my/sites/{site}/devices"           my::devices::index,              Who::Account;
+    GET  "/my/sites/{site}/devices.csv"       my::devices_file::download,             Who::Account;
+    GET  "/my/sites/{site}/devices/{device}"  my::devices::show,               Who::Account;
+    POST "/my/sites/{site}/devices/{device}"  my::devices::change,             Who::Account;
+    POST "/my/sites/{site}/devices/{device}/delete" my::devices::delete,       Who::Account;
+    POST "/my/sites/{site}/devices/{device}/keys" my::devices::issue_key,      Who::Account;
+    GET  "/my/sites/{site}/broadcasts"        my::broadcasts::index,           Who::Account;
+    POST "/my/sites/{site}/broadcasts"        my::broadcasts::start,           Who::Account;
+    POST "/my/sites/{site}/broadcasts/{broadcast}/cancel" my::broadcasts::cancel, Who::Account;
     GET  "/my/sites/{site}/deliveries"        my::sites::deliveries,           Who::Account;
     GET  "/my/sites/{site}/verify"            my::verify::show,                Who::Account;
     POST "/my/sites/{site}/verify"            my::verify::check,               Who::Account;
@@ -97,6 +108,10 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/move"           staff::sites::move_to,           REVIEWER;
     POST "/staff/sites/{site}/separate"       staff::sites::separate,          REVIEWER;
     POST "/staff/sites/{site}/refuse"         staff::sites::refuse,            REVIEWER;
+    POST "/staff/sites/{site}/keys/{key}/rotate" staff::keys::rotate,          REVIEWER;
+    POST "/staff/sites/{site}/keys/{key}/revoke" staff::keys::revoke,          REVIEWER;
+    POST "/staff/sites/{site}/binding"        staff::keys::binding,            REVIEWER;
+    GET  "/staff/jobs"                        staff::jobs::show,               ANALYST;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;
     POST "/staff/outbox/{letter}/again"       staff::outbox::again,            REVIEWER;
@@ -137,6 +152,8 @@ rows! { v2_rows, configure_v2 {
     POST   "/tokens"            keyed::tokens::create_v2, Who::Key;
     POST   "/tokens/"           keyed::tokens::create_v2, Who::Key;
     DELETE "/tokens/{token:.+}" keyed::tokens::delete,    Who::Key;
+    POST   "/broadcast"         keyed::broadcast::start,  Who::Key;
+    POST   "/broadcast/"        keyed::broadcast::start,  Who::Key;
 } }
 
 rows! { operator_rows, configure_operators {

@@ -80,9 +80,11 @@ pub enum Purpose {
     HubToken,
     /// The md5 of a site's secret, by which its Moodle is known.
     SiteSecret,
+    /// What a client names a request by that it may repeat, and the request itself.
+    Idempotency,
 }
 
-const PURPOSES: [(Purpose, &str); 8] = [
+const PURPOSES: [(Purpose, &str); 9] = [
     (Purpose::AccessKey, "belfry 2026 access key"),
     (Purpose::DeviceToken, "belfry 2026 device token"),
     (Purpose::Session, "belfry 2026 session"),
@@ -91,6 +93,7 @@ const PURPOSES: [(Purpose, &str); 8] = [
     (Purpose::Fingerprint, "belfry 2026 fingerprint"),
     (Purpose::HubToken, "belfry 2026 hub token"),
     (Purpose::SiteSecret, "belfry 2026 site secret"),
+    (Purpose::Idempotency, "belfry 2026 idempotency"),
 ];
 
 /// The hub's master secret, as the keys derived from it. The secret itself is not kept.
@@ -108,6 +111,11 @@ impl Keyring {
             hashing: PURPOSES.map(|(_, context)| blake3::derive_key(context, material)),
             sealing: blake3::derive_key("belfry 2026 sealing", material),
         }
+    }
+
+    /// What tells this master secret from others, for names that are no secret.
+    pub fn name(&self) -> String {
+        hex(&self.hash(Purpose::Fingerprint, &[b"name"])[..8])
     }
 
     /// A fast keyed hash, for secrets that have enough randomness of their own.

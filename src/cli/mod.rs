@@ -111,6 +111,16 @@ enum KeyCommand {
         #[arg(long, default_value = "site")]
         kind: String,
     },
+    /// List a site's access keys with their ids.
+    List { site: String },
+    /// Give an access key a successor; prints it, once. The key itself goes on working for the overlap.
+    Rotate {
+        site: String,
+        key: String,
+        /// Such as `7d`, `1h` or `0`; what `keys.rotation_overlap` says if not given.
+        #[arg(long)]
+        overlap: Option<String>,
+    },
     /// Revoke an access key of a site: within a second no node takes it.
     Revoke { site: String, key: String },
 }
@@ -161,6 +171,10 @@ fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 operate::add_site(&settings, &operate::SiteWords { url, name, email, users, country, active }).await
             }
             Command::Key { command: KeyCommand::Issue { site, kind } } => operate::issue_key(&settings, &site, &kind).await,
+            Command::Key { command: KeyCommand::List { site } } => operate::list_keys(&settings, &site),
+            Command::Key { command: KeyCommand::Rotate { site, key, overlap } } => {
+                operate::rotate_key(&settings, &site, &key, overlap.as_deref()).await
+            }
             Command::Key { command: KeyCommand::Revoke { site, key } } => operate::revoke_key(&settings, &site, &key).await,
             Command::Audit { command: AuditCommand::Verify } => operate::verify_audit(&settings),
             Command::Doctor => doctor::examine(&settings).await,

@@ -12,7 +12,7 @@ use crate::app;
 use crate::audit::{self, Actor, Reason};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::keys::{self, KeyKind};
+use crate::keys::{self, KeyKind, Overlap, Rotation};
 use crate::mail::{Desk, EmailAddress};
 use crate::settings::Settings;
 use crate::sites::{self, Country, Description, Language, NewSite, Privacy, ProofKind, SiteName, SiteUrl, Users};
@@ -86,12 +86,44 @@ pub async fn issue_key(settings: &Settings, site: &str, kind: &str) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
+/// `belfry key rotate`
+pub async fn rotate_key(settings: &Settings, site: &str, key: &str, overlap: Option<&str>) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let ring = app::keyring(settings, &db).await?;
+    let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
+    let overlap = match overlap {
+        None => settings.keys.rotation_overlap,
+        Some(text) => Overlap::parse(text).or_else(worded("--overlap"))?.0,
+    };
+    let now = Clock::system().now();
+    let rotated =
+        db.write(move |tx| keys::rotate(tx, &ring, now, Actor::Operator, site, &Rotation { key, overlap, note: "" }).map_err(Error::from));
+    let rotated = rotated.await?;
+    say(rotated.key.expose_secret());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `belfry key list`
+pub fn list_keys(settings: &Settings, site: &str) -> anyhow::Result<ExitCode> {
+    let db = app::open_database(settings, false)?;
+    let site = site.parse().context("the site's id")?;
+    let now = Clock::system().now();
+    for key in db.read_here(|conn| keys::page(conn, site, None, 1_000))? {
+        let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.rfc3339());
+        let ends = key.expires_at.map_or_else(String::new, |at| format!(" until {}", at.rfc3339()));
+        let from = key.last_network.as_ref().map_or_else(String::new, |network| format!(" from {network}"));
+        let (state, times) = (key.state(now).as_str(), key.use_count);
+        say(format!("{}  {}…  {}  {state}{ends}  used {times} times, last {used}{from}", key.id, key.prefix, key.kind));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `belfry key revoke`
 pub async fn revoke_key(settings: &Settings, site: &str, key: &str) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
     let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
     let now = Clock::system().now();
-    db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key).map_err(Error::from)).await?;
+    db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key, "").map_err(Error::from)).await?;
     say("The key is revoked.");
     Ok(ExitCode::SUCCESS)
 }

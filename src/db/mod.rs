@@ -3,6 +3,7 @@
 //! Queries of a room's own tables are in the room's `store.rs`, not here.
 
 mod changes;
+mod notices;
 mod pool;
 pub mod schema;
 pub mod secret;
@@ -18,6 +19,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::Semaphore;
 
 pub use changes::{Change, ChangeLog, Changes};
+pub use notices::Notices;
 pub use pool::Address;
 use pool::Pool;
 pub use writer::Tx;
@@ -142,9 +144,10 @@ impl Db {
             Conn::Sqlite(c) => c.run_pending_migrations(SQLITE_MIGRATIONS).map_err(failed)?.iter().map(ToString::to_string).collect(),
             Conn::Postgres(c) => {
                 // Two nodes that start at once take turns.
-                c.batch_execute("SELECT pg_advisory_lock(4204202601)")?;
+                // A large table takes longer than a request may; so does waiting for another node that does the same.
+                c.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(4204202601)")?;
                 let applied = c.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.iter().map(ToString::to_string).collect());
-                c.batch_execute("SELECT pg_advisory_unlock(4204202601)")?;
+                c.batch_execute("SELECT pg_advisory_unlock(4204202601); SET statement_timeout = '20s'; SET lock_timeout = '5s'")?;
                 applied.map_err(failed)?
             }
         };

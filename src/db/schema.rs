@@ -109,6 +109,10 @@ diesel::table! {
         revoked_at -> Nullable<Moment>,
         last_used_at -> Nullable<Moment>,
         requested -> Bool,
+        use_count -> BigInt,
+        last_network -> Nullable<Text>,
+        end_told_at -> Nullable<Moment>,
+        age_told_at -> Nullable<Moment>,
     }
 }
 
@@ -175,6 +179,7 @@ diesel::table! {
         seen_at -> Moment,
         confirmed_at -> Nullable<Moment>,
         unregistered_at -> Nullable<Moment>,
+        name -> Nullable<Text>,
     }
 }
 
@@ -272,13 +277,86 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    site_terms (site_id) {
+        site_id -> Id,
+        binding -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    jobs (name) {
+        name -> Text,
+        due_at -> Moment,
+        lease -> Nullable<Id>,
+        leased_until -> Moment,
+        started_at -> Nullable<Moment>,
+        ended_at -> Nullable<Moment>,
+        well_at -> Nullable<Moment>,
+        took_ms -> Nullable<BigInt>,
+        runs -> BigInt,
+        failures -> BigInt,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    broadcasts (id) {
+        id -> Id,
+        site_id -> Id,
+        state -> Text,
+        app -> Text,
+        channel -> Nullable<Text>,
+        platform -> Nullable<Text>,
+        body_sealed -> Nullable<Binary>,
+        total -> BigInt,
+        sent -> BigInt,
+        refused -> BigInt,
+        begun -> BigInt,
+        after_id -> Nullable<Id>,
+        due_at -> Moment,
+        lease -> Nullable<Id>,
+        leased_until -> Moment,
+        created_at -> Moment,
+        started_at -> Nullable<Moment>,
+        ended_at -> Nullable<Moment>,
+        why -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    idempotent_answers (site_id, key_hash) {
+        site_id -> Id,
+        key_hash -> Binary,
+        request_hash -> Binary,
+        status -> Nullable<BigInt>,
+        answer_sealed -> Nullable<Binary>,
+        created_at -> Moment,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     access_keys,
     accounts,
     audit,
+    broadcasts,
     changes,
     devices,
     hub_secret,
+    idempotent_answers,
+    jobs,
     letters,
     links,
     plugin_reports,
@@ -286,6 +364,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     registrations,
     sessions,
     site_reports,
+    site_terms,
     sites,
     usage_hourly
 );

@@ -2,14 +2,16 @@
 //! moment is read by one query.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::{self, Found};
 use super::{Gone, TokenHash};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Change, Conn, Db, Fault};
 use crate::ids::{DeviceId, SiteId};
 use crate::limits::{Keyed, Limiter, Rate};
@@ -27,12 +29,22 @@ pub struct Cached {
     pub id: DeviceId,
     confirmed: AtomicBool,
     unregistered: AtomicBool,
+    language: ArcSwapOption<String>,
+    /// The last time that is written, or noted to be written.
+    seen_at: AtomicI64,
     pub flood: Arc<Limiter>,
 }
 
 impl Cached {
     fn new(found: &Found, flood: Arc<Limiter>) -> Self {
-        let cached = Self { id: found.id, confirmed: AtomicBool::default(), unregistered: AtomicBool::default(), flood };
+        let cached = Self {
+            id: found.id,
+            confirmed: AtomicBool::default(),
+            unregistered: AtomicBool::default(),
+            language: ArcSwapOption::default(),
+            seen_at: AtomicI64::default(),
+            flood,
+        };
         cached.know(found);
         cached
     }
@@ -40,6 +52,20 @@ impl Cached {
     fn know(&self, found: &Found) {
         self.confirmed.store(found.confirmed_at.is_some(), Ordering::Relaxed);
         self.unregistered.store(found.unregistered_at.is_some(), Ordering::Relaxed);
+        self.language.store(found.language.clone().map(Arc::new));
+        self.seen_at.fetch_max(found.seen_at.micros(), Ordering::Relaxed);
+    }
+
+    /// The language that it is told things in.
+    pub fn language(&self) -> Option<Arc<String>> {
+        self.language.load_full()
+    }
+
+    /// Whether it is worth a note that a push has arrived now: once each so often, so that no push costs a write.
+    pub fn is_seen_anew(&self, now: Timestamp, each: Duration) -> bool {
+        let before = self.seen_at.load(Ordering::Relaxed);
+        let is_due = Timestamp::from_micros(before) + each <= now;
+        is_due && self.seen_at.compare_exchange(before, now.micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether the site vouches for it.
@@ -278,7 +304,7 @@ mod tests {
     fn found(clock: &Clock, number: u8) -> Found {
         let now = clock.now();
         let (id, site_id) = (DeviceId::new(now), SiteId::new(now));
-        Found { id, site_id, token_hash: vec![number; 32], confirmed_at: None, unregistered_at: None }
+        Found { id, site_id, token_hash: vec![number; 32], language: None, seen_at: now, confirmed_at: None, unregistered_at: None }
     }
 
     #[test]

@@ -6,7 +6,9 @@ mod lookup;
 mod model;
 mod store;
 
-pub use life::{By, Enrolled, Enrolment, confirm, delete, enrol, mark_unregistered};
+pub use life::{
+    By, DeviceChange, Due, Enrolled, Enrolment, change, confirm, delete, delete_by_id, enrol, mark_unregistered, note_seen, purge,
+};
 pub use lookup::{Cached, Lookup, LookupKey};
-pub use model::{AppName, Device, DeviceToken, Gone, TokenHash};
-pub use store::{count, page};
+pub use model::{AppName, Device, DeviceLanguage, DeviceName, DeviceState, DeviceToken, Gone, Sealed, TokenHash};
+pub use store::{Filter, Search, count, count_listed, find, find_sealed, id_of, page, sealed_after};

@@ -40,12 +40,15 @@ impl DeviceToken {
     }
 }
 
+/// How many of a token's characters are shown.
+pub(super) const HINT_CHARS: usize = 6;
+
 /// The last characters of a token, if it is long enough that they don't give it away.
 pub(super) fn hint(token: &str) -> String {
     if token.len() < 16 {
         return "…".into();
     }
-    format!("…{}", token.get(token.len() - 6..).unwrap_or_default())
+    format!("…{}", token.get(token.len() - HINT_CHARS..).unwrap_or_default())
 }
 
 impl fmt::Debug for DeviceToken {
@@ -96,18 +99,131 @@ impl Gone {
     }
 }
 
+/// The language that a device is told things in: `es`, `es_mx`, `pt-BR`. Kept in lower case with underscores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceLanguage(String);
+
+impl DeviceLanguage {
+    const LONGEST: usize = 20;
+
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let code = text.to_ascii_lowercase().replace('-', "_");
+        let mut parts = code.split('_');
+        let primary = parts.next().is_some_and(|part| (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase()));
+        let others = parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+        if primary && others && code.len() <= Self::LONGEST {
+            Ok(Self(code))
+        } else {
+            Err("use a language code such as es, es_mx or pt-BR".into())
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a site calls a device: at most 60 characters on one line; none takes the name away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceName(Option<String>);
+
+impl DeviceName {
+    const LONGEST: usize = 60;
+
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.chars().count() > Self::LONGEST {
+            return Err(format!("use at most {} characters", Self::LONGEST));
+        }
+        if text.chars().any(char::is_control) {
+            return Err("use one line of plain text".into());
+        }
+        Ok(Self(Some(text.to_owned()).filter(|text| !text.is_empty())))
+    }
+
+    pub fn as_deref(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// Where a device is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceState {
+    /// It enrolled itself, and its site has not vouched for it.
+    Unconfirmed,
+    Enrolled,
+    /// A gateway was sure that its token is no longer registered.
+    Unregistered,
+}
+
+impl DeviceState {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Enrolled, Self::Unconfirmed, Self::Unregistered];
+
+    /// For programs and for addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unconfirmed => "unconfirmed",
+            Self::Enrolled => "enrolled",
+            Self::Unregistered => "unregistered",
+        }
+    }
+}
+
+impl std::str::FromStr for DeviceState {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| "use enrolled, unconfirmed or unregistered".into())
+    }
+}
+
 /// A device, as pages show it.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = devices)]
 pub struct Device {
     pub id: DeviceId,
     pub hint: String,
+    pub name: Option<String>,
     pub platform: String,
     pub app: String,
+    pub channel: String,
+    pub language: Option<String>,
     pub created_at: Timestamp,
     pub seen_at: Timestamp,
     pub confirmed_at: Option<Timestamp>,
     pub unregistered_at: Option<Timestamp>,
+}
+
+impl Device {
+    pub fn state(&self) -> DeviceState {
+        match (self.unregistered_at, self.confirmed_at) {
+            (Some(_), _) => DeviceState::Unregistered,
+            (None, Some(_)) => DeviceState::Enrolled,
+            (None, None) => DeviceState::Unconfirmed,
+        }
+    }
+}
+
+/// A device with its token, for who sends to it or has to know it by its token.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = devices)]
+pub struct Sealed {
+    #[diesel(embed)]
+    pub device: Device,
+    pub(super) token_sealed: Vec<u8>,
+}
+
+impl Sealed {
+    /// The token itself. `None`: it was sealed with another master secret.
+    pub fn token(&self, ring: &Keyring) -> Option<DeviceToken> {
+        let token = String::from_utf8(ring.open(&self.token_sealed)?).ok()?;
+        DeviceToken::parse(&token).ok()
+    }
 }
 
 #[cfg(test)]

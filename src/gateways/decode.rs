@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 /// A token's most characters: what `devices::DeviceToken` takes too.
 const TOKEN_CHARS: usize = 4_096;
-/// A platform's most characters: it is stored and shown.
+/// The most characters of a platform and of a channel: they are stored and shown.
 const DEVICE_CHARS: usize = 64;
 /// How deep what is passed on may be nested. FCM's own messages need eight; an AirNotifier's JSON reader gives up at
 /// about a thousand with a 500, which looks like a backend that is down.
@@ -67,6 +67,28 @@ pub fn platform(device: &str) -> Platform {
     }
 }
 
+impl<'a> Body<'a> {
+    /// The same for another device: what is sent to many has no token of its own.
+    pub fn to<'b>(&'b self, token: &'b str, device: &'b str) -> Body<'b>
+    where
+        'a: 'b,
+    {
+        let alert = match &self.alert {
+            Alert::Absent => Alert::Absent,
+            Alert::Null => Alert::Null,
+            Alert::Text(text) => Alert::Text(Cow::Borrowed(text)),
+            Alert::Map(map) => Alert::Map(map),
+        };
+        let (extra, fcm, apns) = (self.extra, self.fcm, self.apns);
+        Body { token: Cow::Borrowed(token), device: Cow::Borrowed(device), alert, extra, fcm, apns }
+    }
+
+    /// Whether what is said may depend on the device's language.
+    pub fn speaks_languages(&self) -> bool {
+        matches!(self.alert, Alert::Map(_))
+    }
+}
+
 impl Body<'_> {
     /// Which gateway its token is for.
     pub fn platform(&self) -> Platform {
@@ -86,6 +108,7 @@ struct Members<'a> {
     extra: Option<&'a RawValue>,
     fcm: Option<&'a RawValue>,
     apns: Option<&'a RawValue>,
+    channel: Option<&'a RawValue>,
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -109,6 +132,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                         "extra" => &mut members.extra,
                         "fcm" => &mut members.fcm,
                         "apns" => &mut members.apns,
+                        "channel" => &mut members.channel,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -132,12 +156,48 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// # Errors
 /// The part of it that is wrong, and how.
 pub fn decode(body: &[u8]) -> Result<Body<'_>, BadBody> {
-    let body = std::str::from_utf8(body).map_err(|_| bad("body", "a JSON object in UTF-8 is expected"))?;
-    let members: Members = serde_json::from_str(body).map_err(|e| bad("body", format!("a JSON object is expected: {e}")))?;
+    let members = members(body)?;
     let token = text("token", members.token)?.ok_or_else(|| bad("token", "token is required"))?;
     known_token(&token)?;
     let device = text("device", members.device)?.unwrap_or(Cow::Borrowed("fcm"));
     known_device(&device)?;
+    whole(token, device, &members)
+}
+
+/// Reads what is sent to many devices: as [`decode`] does, but for the token, which it has not. `device` is the only
+/// platform that is meant; empty: all of them.
+///
+/// # Errors
+/// The part of it that is wrong, and how.
+pub fn decode_mailing(body: &[u8]) -> Result<Body<'_>, BadBody> {
+    let members = members(body)?;
+    let device = text("device", members.device)?.unwrap_or_default();
+    if !device.is_empty() {
+        known_device(&device)?;
+    }
+    whole(Cow::Borrowed(""), device, &members)
+}
+
+/// The only channel that is meant by what is sent to many devices; none, or an empty one: all of them.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn channel(body: &[u8]) -> Result<Option<Cow<'_, str>>, BadBody> {
+    let channel = text("channel", members(body)?.channel)?.filter(|channel| !channel.is_empty());
+    match channel {
+        Some(channel) if !is_name(&channel) => {
+            Err(bad("channel", format!("channel is at most {DEVICE_CHARS} letters, digits, dots, hyphens and underscores")))
+        }
+        channel => Ok(channel),
+    }
+}
+
+fn members(body: &[u8]) -> Result<Members<'_>, BadBody> {
+    let body = std::str::from_utf8(body).map_err(|_| bad("body", "a JSON object in UTF-8 is expected"))?;
+    serde_json::from_str(body).map_err(|e| bad("body", format!("a JSON object is expected: {e}")))
+}
+
+fn whole<'a>(token: Cow<'a, str>, device: Cow<'a, str>, members: &Members<'a>) -> Result<Body<'a>, BadBody> {
     Ok(Body {
         token,
         device,
@@ -214,11 +274,15 @@ fn known_token(token: &str) -> Result<(), BadBody> {
 
 /// Moodle's app sends names that end in `fcm`; a name that no gateway serves is refused in AirNotifier's words.
 fn known_device(device: &str) -> Result<(), BadBody> {
-    let is_name = device.len() <= DEVICE_CHARS && device.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if is_name && platform(device) != Platform::Unknown {
+    if is_name(device) && platform(device) != Platform::Unknown {
         return Ok(());
     }
     Err(bad("device", "Invalid device type: use one that ends in -fcm, or ios"))
+}
+
+/// As platforms and channels are named.
+fn is_name(text: &str) -> bool {
+    text.len() <= DEVICE_CHARS && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]
@@ -326,10 +390,28 @@ mod tests {
         assert_eq!(decode(br#"{"token":"t"}"#).unwrap().platform(), Platform::Fcm);
     }
 
+    #[test]
+    fn what_is_sent_to_many_has_no_token_and_may_name_a_channel_and_a_platform() {
+        let all = decode_mailing(br#"{"alert":"x"}"#).unwrap();
+        assert_eq!((all.token.as_ref(), all.device.as_ref(), all.alert), ("", "", Alert::Text("x".into())));
+        let body = br#"{"alert":"x","token":"stranger","device":"iOS-fcm","channel":"news"}"#;
+        let some = decode_mailing(body).unwrap();
+        assert_eq!((some.token.as_ref(), some.device.as_ref()), ("", "iOS-fcm"));
+        assert_eq!(channel(body).unwrap().as_deref(), Some("news"));
+        for none in [r#"{}"#, r#"{"channel":""}"#, r#"{"channel":null}"#] {
+            assert_eq!(channel(none.as_bytes()), Ok(None));
+        }
+        assert_eq!(channel(br#"{"channel":"a b"}"#).unwrap_err().field, "channel");
+        assert_eq!(channel(br#"{"channel":5}"#).unwrap_err().field, "channel");
+        assert_eq!(decode_mailing(br#"{"device":"pigeon"}"#).unwrap_err().field, "device");
+        assert_eq!(decode_mailing(b"[]").unwrap_err().field, "body");
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode(&body);
+            let _ = decode_mailing(&body);
         }
 
         #[test]

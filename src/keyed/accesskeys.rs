@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{self, JSON};
-use super::{body, form, request};
+use super::{body, by_key, form, request};
 use crate::db::Fault;
 use crate::error::Error;
 use crate::hub::Hub;
@@ -23,19 +23,25 @@ use crate::web::filters;
 struct Asked {
     url: String,
     siteid: String,
+    /// AirNotifier's bits: a site that has a key asks for another one, for itself, for all its devices or for one.
+    permission: Option<u64>,
+    /// The device that the key is for.
+    token: Option<String>,
+    /// Its platform.
+    device: Option<String>,
 }
 
 /// `POST /accesskeys/`: a form, as Moodle sends it.
 pub async fn create_v1(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> HttpResponse {
     let asked = async {
         let form = form::read(&req, admitted(&hub, &req, payload).await?).await?;
-        Ok(Asked { url: form.text("url").to_owned(), siteid: form.text("siteid").to_owned() })
+        Ok(Asked { url: form.text("url").to_owned(), siteid: form.text("siteid").to_owned(), ..Asked::default() })
     };
     let asked = asked.await;
     granted(&hub, &req, asked).await
 }
 
-/// `POST /api/v2/accesskeys`: the same in JSON.
+/// `POST /api/v2/accesskeys`: the same in JSON; with `permission`, a key for whoever holds a site's key already.
 pub async fn create_v2(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> HttpResponse {
     let asked = async {
         let body = admitted(&hub, &req, payload).await?;
@@ -73,6 +79,9 @@ async fn admitted(hub: &Hub, req: &HttpRequest, payload: Payload) -> Result<Byte
 
 async fn granted(hub: &Data<Hub>, req: &HttpRequest, asked: Result<Asked, Refusal>) -> HttpResponse {
     let done = match asked {
+        Ok(Asked { permission: Some(bits), token, device, .. }) => {
+            by_key::issue(hub, req, bits, token.as_deref(), device.as_deref()).await.map_err(No::from)
+        }
         Ok(asked) => grant(hub, req, &asked).await,
         Err(refusal) => Err(No::from(refusal)),
     };
@@ -157,7 +166,7 @@ async fn grant(hub: &Data<Hub>, req: &HttpRequest, asked: &Asked) -> Result<Plai
             Ok(plain)
         }
         Err(KeyError::Fault(fault)) => Err(fault.into()),
-        Err(KeyError::Unknown | KeyError::NeedsDevice) => Err(not_registered(hub)),
+        Err(KeyError::Unknown | KeyError::NeedsDevice | KeyError::HasSuccessor) => Err(not_registered(hub)),
         Err(KeyError::NotFor(_)) => Err(RefusalKind::SiteUnverified.into()),
         Err(KeyError::TooMany) => {
             let words = "This site has as many access keys as it may have: revoke one on its page";

@@ -12,7 +12,7 @@ pub async fn push(hub: Data<Hub>, connections: Data<Connections>, tally: Data<Ta
     let done = match push::caller(&hub.hall, request(&req)) {
         Ok(caller) => {
             let body = body::read(&req, payload).await;
-            push::push(&hub.hall, &connections, &tally, &caller, body.as_ref().map(Bytes::as_ref).map_err(Clone::clone)).await
+            push::push(&hub.hall, &connections, &tally, &caller, body.as_ref().map(Bytes::as_ref).map_err(Clone::clone), None).await
         }
         Err(refusal) => {
             body::discard(&req, payload).await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::answer::{self, JSON};
 use super::{body, form, request};
 use crate::hub::Hub;
-use crate::push::{self, Refusal, RefusalKind};
+use crate::push::{self, Refusal, RefusalKind, Told};
 
 /// Not a token: Moodle asks for it to check its key.
 const TEST_TOKEN: &str = "testtoken";
@@ -29,7 +29,8 @@ pub async fn create_v1(hub: Data<Hub>, req: HttpRequest, token: Path<String>, pa
         let (device, channel) = (named(form.text("device"), "fcm", "device")?, named(form.text("channel"), "default", "channel")?);
         // An app of about 2018 on an iPhone that has a token of FCM (`wire/airnotifier-server.md` 5).
         let device = if device.eq_ignore_ascii_case("ios") && token.len() > APNS_TOKEN_CHARS { "android" } else { device };
-        push::enrol(&hub.hall, &caller, token, device, channel).await
+        let language = form.given("language").filter(|code| !code.is_empty());
+        push::enrol(&hub.hall, &caller, token, Told { device, channel, language }).await
     };
     match done.await {
         Ok(true) => HttpResponse::Ok().insert_header(JSON).json(json!({"status": "ok"})),
@@ -62,6 +63,8 @@ struct TokenBody {
     device: Option<String>,
     #[serde(default)]
     channel: Option<String>,
+    #[serde(default)]
+    language: Option<String>,
 }
 
 impl TokenBody {
@@ -82,7 +85,8 @@ pub async fn create_v2(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Ht
         let body = TokenBody::parse(&body)?;
         let (device, channel) = (body.device.unwrap_or_default(), body.channel.unwrap_or_default());
         let (device, channel) = (named(&device, "fcm", "device")?, named(&channel, "default", "channel")?);
-        push::enrol(&hub.hall, &caller, &body.token, device, channel).await
+        let language = body.language.as_deref().filter(|code| !code.is_empty());
+        push::enrol(&hub.hall, &caller, &body.token, Told { device, channel, language }).await
     };
     match done.await {
         Ok(_) => HttpResponse::Ok().insert_header(JSON).finish(),

@@ -3,12 +3,14 @@
 
 mod life;
 mod model;
+mod reminders;
 mod secret;
 mod store;
 mod table;
 
-pub use life::{KeyError, issue, issue_requested, revoke, revoke_all};
-pub use model::{AccessKey, KeyKind, KeyState, Permissions};
+pub use life::{KeyError, Rotated, Rotation, Wanted, issue, issue_requested, revoke, revoke_all, revoke_of_devices, rotate};
+pub use model::{AccessKey, KeyKind, KeyState, Overlap, Permissions};
+pub use reminders::{remind_of_age, remind_of_ends, take_leak, tell_revoked};
 pub use secret::{KeyHash, PlainKey};
-pub use store::{note_use, of_site, requested};
+pub use store::{Use, find, note_use, of_device, of_site, page, requested};
 pub use table::{Grant, Grants, KeyRefusal, SiteCell, SiteState, Table};

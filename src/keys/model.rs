@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::schema::access_keys;
 use crate::db::types::text_enum;
 use crate::ids::{DeviceId, KeyId, SiteId};
+use crate::settings;
 
 text_enum! {
     /// What a key is for (design.md section 4).
@@ -44,9 +47,35 @@ impl Permissions {
         self.0.into()
     }
 
+    /// A subset that AirNotifier's number names; `None`: bits that no key has.
+    pub fn from_number(bits: u64) -> Option<Self> {
+        u8::try_from(bits).ok().filter(|bits| (1..16).contains(bits)).map(Self)
+    }
+
     /// From a stored number; bits beyond those known mean nothing.
     pub fn from_stored(bits: i64) -> Self {
         Self((bits & 15) as u8)
+    }
+}
+
+/// For how long a key goes on working beside its successor: at most 90 days; nothing at all is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap(pub Duration);
+
+impl Overlap {
+    const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+
+    /// Reads `7d`, `36h`, `0`, or a plain number of seconds.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let overlap = match text.parse::<u64>() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => settings::duration(text)?,
+        };
+        if overlap > Self::LONGEST { Err("use at most 90 days".into()) } else { Ok(Self(overlap)) }
     }
 }
 
@@ -65,6 +94,9 @@ pub struct AccessKey {
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    pub use_count: i64,
+    /// The network around the address of the last use.
+    pub last_network: Option<String>,
 }
 
 /// Whether a key works.
@@ -75,6 +107,18 @@ pub enum KeyState {
     Ending(Timestamp),
     Expired,
     Revoked,
+}
+
+impl KeyState {
+    /// For programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Ending(_) => "ending",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
 }
 
 impl AccessKey {
@@ -91,6 +135,16 @@ impl AccessKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_overlap_is_a_time_or_seconds() {
+        for (text, seconds) in [("0", 0), ("7d", 604_800), ("3600", 3_600), (" 36h ", 129_600), ("90d", 7_776_000)] {
+            assert_eq!(Overlap::parse(text), Ok(Overlap(Duration::from_secs(seconds))), "{text}");
+        }
+        for bad in ["", "91d", "-1", "soon", "1.5", "99999999999999999999"] {
+            assert!(Overlap::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn kinds_have_the_bits_of_the_design() {

@@ -1,15 +1,20 @@
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::{AccessKey, KeyHash, KeyKind, Permissions};
 use crate::clock::Timestamp;
 use crate::db::schema::access_keys;
 use crate::db::{Conn, Fault};
-use crate::ids::{KeyId, SiteId};
+use crate::ids::{DeviceId, KeyId, SiteId};
 
 pub(super) struct NewKey<'a> {
     pub id: KeyId,
     pub site: SiteId,
     pub kind: KeyKind,
+    pub permissions: Permissions,
+    /// Of a key that is one device's.
+    pub device: Option<DeviceId>,
     pub prefix: &'a str,
     pub hash: KeyHash,
     /// The site's Moodle has asked for it by itself.
@@ -23,7 +28,8 @@ pub(super) fn insert(conn: &mut Conn, new: &NewKey) -> Result<(), Fault> {
             access_keys::id.eq(new.id),
             access_keys::site_id.eq(new.site),
             access_keys::kind.eq(new.kind),
-            access_keys::permissions.eq(Permissions::of(new.kind).bits()),
+            access_keys::permissions.eq(new.permissions.bits()),
+            access_keys::device_id.eq(new.device),
             access_keys::prefix.eq(new.prefix),
             access_keys::key_hash.eq(new.hash.as_bytes().as_slice()),
             access_keys::created_at.eq(new.now),
@@ -78,13 +84,14 @@ pub(super) fn working(conn: &mut Conn, site: SiteId) -> Result<Vec<KeyId>, Fault
     Ok(working.select(access_keys::id).load(conn)?)
 }
 
-/// The keys of a site, newest first.
+/// The keys of a site but for those of single devices: those not revoked first, and the newest first.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn of_site(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<AccessKey>, Fault> {
-    let of_site = access_keys::table.filter(access_keys::site_id.eq(site));
-    Ok(of_site.order(access_keys::id.desc()).limit(most).select(AccessKey::as_select()).load(conn)?)
+    let of_site = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::kind.ne(KeyKind::Device)));
+    let order = (access_keys::revoked_at.is_not_null(), access_keys::id.desc());
+    Ok(of_site.order(order).limit(most).select(AccessKey::as_select()).load(conn)?)
 }
 
 pub(super) fn count_working(conn: &mut Conn, site: SiteId, kind: KeyKind, now: Timestamp) -> Result<i64, Fault> {
@@ -103,9 +110,10 @@ pub(super) struct Hashed {
     pub key_hash: Vec<u8>,
 }
 
-/// Keys in the order of their ids, for loading the table: those that work, and those revoked since.
-pub(super) fn hashed_after(conn: &mut Conn, after: Option<KeyId>, revoked_since: Timestamp, most: i64) -> Result<Vec<Hashed>, Fault> {
-    let told = access_keys::revoked_at.is_null().or(access_keys::revoked_at.gt(revoked_since));
+/// Keys in the order of their ids, for loading the table: those that work, and those revoked or ended since.
+pub(super) fn hashed_after(conn: &mut Conn, after: Option<KeyId>, since: Timestamp, most: i64) -> Result<Vec<Hashed>, Fault> {
+    let revoked = access_keys::revoked_at.is_null().or(access_keys::revoked_at.gt(since));
+    let told = revoked.and(access_keys::expires_at.is_null().or(access_keys::expires_at.gt(since)));
     let mut query = access_keys::table.filter(told).order(access_keys::id).limit(most).select(Hashed::as_select()).into_boxed();
     if let Some(after) = after {
         query = query.filter(access_keys::id.gt(after));
@@ -117,14 +125,123 @@ pub(super) fn hashed(conn: &mut Conn, id: KeyId) -> Result<Option<Hashed>, Fault
     Ok(access_keys::table.find(id).select(Hashed::as_select()).first(conn).optional()?)
 }
 
-/// Writes when keys were last used, as a node knows it; an older time than the one written changes nothing.
+/// How a key was used on one node since that was last written.
+#[derive(Clone, Debug)]
+pub struct Use {
+    pub key: KeyId,
+    pub at: Timestamp,
+    pub count: i64,
+    /// The network around the address of the last use, where it is known.
+    pub network: Option<String>,
+}
+
+/// Adds to how often keys were used, and writes when and from where. Of two nodes the one that writes last is believed: they
+/// are a minute apart at most.
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn note_use(conn: &mut Conn, used: &[(KeyId, Timestamp)]) -> Result<(), Fault> {
-    for (id, at) in used {
-        let older = access_keys::table.find(id).filter(access_keys::last_used_at.is_null().or(access_keys::last_used_at.lt(at)));
-        diesel::update(older).set(access_keys::last_used_at.eq(at)).execute(conn)?;
+pub fn note_use(conn: &mut Conn, used: &[Use]) -> Result<(), Fault> {
+    for Use { key, at, count, network } in used {
+        let last = (access_keys::last_used_at.eq(at), access_keys::last_network.eq(network));
+        diesel::update(access_keys::table.find(key))
+            .set((access_keys::use_count.eq(access_keys::use_count + count), last))
+            .execute(conn)?;
     }
+    Ok(())
+}
+
+/// A key of a site.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn find(conn: &mut Conn, site: SiteId, id: KeyId) -> Result<Option<AccessKey>, Fault> {
+    let of_site = access_keys::table.find(id).filter(access_keys::site_id.eq(site));
+    Ok(of_site.select(AccessKey::as_select()).first(conn).optional()?)
+}
+
+/// A key by what it hashes to.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) fn by_hash(conn: &mut Conn, hash: &KeyHash) -> Result<Option<AccessKey>, Fault> {
+    let same = access_keys::table.filter(access_keys::key_hash.eq(hash.as_bytes().as_slice()));
+    Ok(same.select(AccessKey::as_select()).first(conn).optional()?)
+}
+
+/// The keys of a site, newest first, older than `before`.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn page(conn: &mut Conn, site: SiteId, before: Option<KeyId>, most: i64) -> Result<Vec<AccessKey>, Fault> {
+    let of_site = access_keys::table.filter(access_keys::site_id.eq(site));
+    let mut query = of_site.order(access_keys::id.desc()).limit(most).select(AccessKey::as_select()).into_boxed();
+    if let Some(before) = before {
+        query = query.filter(access_keys::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// The keys of devices that were not revoked.
+pub(super) fn working_of_devices(conn: &mut Conn, devices: &[DeviceId]) -> Result<Vec<(SiteId, KeyId)>, Fault> {
+    let of_devices = access_keys::table.filter(access_keys::device_id.eq_any(devices).and(access_keys::revoked_at.is_null()));
+    Ok(of_devices.select((access_keys::site_id, access_keys::id)).load(conn)?)
+}
+
+/// The keys of one device, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn of_device(conn: &mut Conn, device: DeviceId, most: i64) -> Result<Vec<AccessKey>, Fault> {
+    let of_device = access_keys::table.filter(access_keys::device_id.eq(device));
+    Ok(of_device.order(access_keys::id.desc()).limit(most).select(AccessKey::as_select()).load(conn)?)
+}
+
+/// The keys of a device that still work and have an end: the one that ends first first.
+pub(super) fn ending_of_device(conn: &mut Conn, device: DeviceId, now: Timestamp) -> Result<Vec<KeyId>, Fault> {
+    let of_device = access_keys::table.filter(access_keys::device_id.eq(device));
+    let ending = of_device.filter(access_keys::revoked_at.is_null().and(access_keys::expires_at.gt(now)));
+    Ok(ending.order((access_keys::expires_at, access_keys::id)).select(access_keys::id).load(conn)?)
+}
+
+/// How many working keys one device has.
+pub(super) fn count_working_of_device(conn: &mut Conn, device: DeviceId, now: Timestamp) -> Result<i64, Fault> {
+    let working = access_keys::table
+        .filter(access_keys::device_id.eq(device).and(access_keys::revoked_at.is_null()))
+        .filter(access_keys::expires_at.is_null().or(access_keys::expires_at.gt(now)));
+    Ok(working.count().get_result(conn)?)
+}
+
+/// Keys that end within `within` of now and were used as lately, of which nobody was told, with when their successors were made.
+pub(super) fn ending_untold(conn: &mut Conn, now: Timestamp, within: Duration) -> Result<Vec<(AccessKey, Timestamp)>, Fault> {
+    let successor = diesel::alias!(access_keys as successor);
+    let ending = access_keys::expires_at.gt(now).and(access_keys::expires_at.le(now + within)).and(access_keys::revoked_at.is_null());
+    let joined = access_keys::table
+        .inner_join(successor.on(successor.field(access_keys::id).nullable().eq(access_keys::successor_id)))
+        .filter(ending.and(access_keys::end_told_at.is_null()).and(access_keys::last_used_at.gt(now - within)));
+    Ok(joined.order(access_keys::id).limit(500).select((AccessKey::as_select(), successor.field(access_keys::created_at))).load(conn)?)
+}
+
+pub(super) fn note_end_told(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(access_keys::table.find(id)).set(access_keys::end_told_at.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+/// Keys of sites and for devices that work without an end, made before `made_before` and used since `used_since`, whose age
+/// nobody was told of since `told_before`.
+pub(super) fn old_untold(
+    conn: &mut Conn,
+    made_before: Timestamp,
+    used_since: Timestamp,
+    told_before: Timestamp,
+) -> Result<Vec<AccessKey>, Fault> {
+    let old = access_keys::created_at.lt(made_before).and(access_keys::expires_at.is_null()).and(access_keys::revoked_at.is_null());
+    let untold = access_keys::age_told_at.is_null().or(access_keys::age_told_at.lt(told_before));
+    let used = access_keys::last_used_at.gt(used_since).and(access_keys::device_id.is_null());
+    let found = access_keys::table.filter(old.and(untold).and(used)).order(access_keys::id).limit(500);
+    Ok(found.select(AccessKey::as_select()).load(conn)?)
+}
+
+pub(super) fn note_age_told(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(access_keys::table.find(id)).set(access_keys::age_told_at.eq(now)).execute(conn)?;
     Ok(())
 }

@@ -1,20 +1,21 @@
 //! What the push path needs of keys and sites, in memory. The database is the truth: this is loaded at start and
 //! follows the change log.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::store::{self, Hashed};
+use super::store::{self, Hashed, Use};
 use super::{KeyHash, KeyKind, Permissions};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Change, Conn, Fault};
-use crate::ids::{KeyId, SiteId};
-use crate::limits::{Daily, Limiter, Rate};
+use crate::ids::{DeviceId, KeyId, SiteId};
+use crate::limits::{Daily, Limiter, Network, Rate};
 use crate::secret::Keyring;
+use crate::settings::Binding;
 use crate::sites::{self, PushOff, Site};
 
 /// How long a revoked key is remembered, so that its user is told that it was revoked rather than unknown.
@@ -28,6 +29,8 @@ pub struct SiteState {
     pub push_off: Option<PushOff>,
     /// Claimed, not proved: within the trial limits.
     pub trial: bool,
+    /// Pushes to tokens never seen are refused, whatever the hub says in general.
+    pub strict: bool,
 }
 
 /// The rates and quotas that a site's meters are made with.
@@ -82,6 +85,11 @@ impl SiteCell {
         }
     }
 
+    /// How far apart its pushes are at least, on average.
+    pub fn push_each(&self, grants: &Grants) -> Duration {
+        if self.is_limited_trial(grants) { grants.trial.each } else { grants.push.each }
+    }
+
     /// How many pushes a day.
     pub fn daily_quota(&self, grants: &Grants) -> u64 {
         if self.is_limited_trial(grants) { grants.trial_per_day } else { grants.push_per_day }
@@ -114,8 +122,20 @@ struct KeyCell {
     permissions: Permissions,
     expires_at: Option<Timestamp>,
     revoked: bool,
+    /// Whose it is, for a key of one device.
+    device: Option<DeviceId>,
     site: Arc<SiteCell>,
-    used_at: AtomicI64,
+    /// Goes on through the key's changes.
+    used: Arc<Used>,
+}
+
+/// How a key was used on this node. Written with each push, read once a minute.
+#[derive(Default)]
+struct Used {
+    at: AtomicI64,
+    /// Since it was last written.
+    count: AtomicU64,
+    network: AtomicU64,
 }
 
 /// What a good key gives: whose it is and what it may do. Cheap to clone.
@@ -140,6 +160,16 @@ impl Grant {
     pub fn site(&self) -> &SiteCell {
         &self.key.site
     }
+
+    /// Whose key it is, if it is one device's.
+    pub fn device(&self) -> Option<DeviceId> {
+        self.key.device
+    }
+
+    /// Notes from where the key was used.
+    pub fn used_from(&self, network: Network) {
+        self.key.used.network.store(network.bits(), Ordering::Relaxed);
+    }
 }
 
 /// Why a key is not good.
@@ -159,11 +189,20 @@ pub struct Table {
     keys: papaya::HashMap<KeyHash, Arc<KeyCell>>,
     hashes: papaya::HashMap<KeyId, KeyHash>,
     sites: papaya::HashMap<SiteId, Arc<SiteCell>>,
+    /// Sites for which it is said whether pushes to unknown tokens are refused: few.
+    bindings: papaya::HashMap<SiteId, Binding>,
 }
 
 impl Table {
     pub fn new(ring: Keyring, grants: Grants) -> Self {
-        Self { ring, grants, keys: papaya::HashMap::new(), hashes: papaya::HashMap::new(), sites: papaya::HashMap::new() }
+        Self {
+            ring,
+            grants,
+            keys: papaya::HashMap::new(),
+            hashes: papaya::HashMap::new(),
+            sites: papaya::HashMap::new(),
+            bindings: papaya::HashMap::new(),
+        }
     }
 
     /// The rates and quotas in force.
@@ -184,22 +223,46 @@ impl Table {
         if cell.expires_at.is_some_and(|end| end <= now) {
             return Err(KeyRefusal::Expired);
         }
-        cell.used_at.store(now.micros(), Ordering::Relaxed);
+        cell.used.at.store(now.micros(), Ordering::Relaxed);
+        cell.used.count.fetch_add(1, Ordering::Relaxed);
         Ok(Grant { key: cell })
     }
 
     /// When a key was last used on this node since it started.
     pub fn last_used(&self, id: KeyId) -> Option<Timestamp> {
         let hash = self.hashes.pin().get(&id).copied()?;
-        let micros = self.keys.pin().get(&hash)?.used_at.load(Ordering::Relaxed);
+        let micros = self.keys.pin().get(&hash)?.used.at.load(Ordering::Relaxed);
         (micros > 0).then(|| Timestamp::from_micros(micros))
     }
 
-    /// Every key used since `since`, with when.
-    pub fn used_since(&self, since: Timestamp) -> Vec<(KeyId, Timestamp)> {
+    /// How every key was used since this was last asked.
+    pub fn take_uses(&self) -> Vec<Use> {
         let keys = self.keys.pin();
-        let used = keys.values().map(|cell| (cell.id, cell.used_at.load(Ordering::Relaxed)));
-        used.filter(|(_, micros)| *micros >= since.micros().max(1)).map(|(id, micros)| (id, Timestamp::from_micros(micros))).collect()
+        let used = keys.values().filter_map(|cell| {
+            let count = i64::try_from(cell.used.count.swap(0, Ordering::Relaxed)).ok().filter(|count| *count > 0)?;
+            let network = Some(cell.used.network.load(Ordering::Relaxed)).filter(|bits| *bits != 0);
+            let at = Timestamp::from_micros(cell.used.at.load(Ordering::Relaxed));
+            Some(Use { key: cell.id, at, count, network: network.map(|bits| Network::from_bits(bits).coarse()) })
+        });
+        used.collect()
+    }
+
+    /// Takes back what could not be written.
+    pub fn give_back(&self, uses: &[Use]) {
+        for used in uses {
+            let Some(hash) = self.hashes.pin().get(&used.key).copied() else { continue };
+            if let Some(cell) = self.keys.pin().get(&hash) {
+                cell.used.count.fetch_add(u64::try_from(used.count).unwrap_or(0), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A site's cell, read if no key of it is in the table.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn site_or_read(&self, conn: &mut Conn, id: SiteId) -> Result<Option<Arc<SiteCell>>, Fault> {
+        self.cell(conn, id)
     }
 
     /// A site's cell, if any key of it is in the table.
@@ -212,6 +275,9 @@ impl Table {
     /// # Errors
     /// When the database does not answer.
     pub fn load(&self, conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
+        let told: HashMap<SiteId, Binding> = sites::bindings(conn)?.into_iter().collect();
+        self.bindings.pin().retain(|id, _| told.contains_key(id));
+        told.into_iter().for_each(|(id, binding)| self.bind(id, Some(binding)));
         for (id, cell) in &self.sites.pin() {
             if let Some(site) = sites::find(conn, *id)? {
                 cell.state.store(Arc::new(self.state_of(&site)));
@@ -242,6 +308,7 @@ impl Table {
         for change in changes {
             match change {
                 Change::Site(id) => {
+                    self.bind(*id, sites::binding(conn, *id)?);
                     if let Some(cell) = self.site(*id)
                         && let Some(site) = sites::find(conn, *id)?
                     {
@@ -262,22 +329,33 @@ impl Table {
         let trial = site.state == sites::SiteState::Claimed;
         let push_off = site.push_off(self.grants.max_site_users);
         let not_on_trial = (trial && !self.grants.claimed_may_push).then_some(PushOff::Unverified);
-        SiteState { push_off: push_off.or(not_on_trial), trial }
+        let strict = self.bindings.pin().get(&site.id) == Some(&Binding::Strict);
+        SiteState { push_off: push_off.or(not_on_trial), trial, strict }
+    }
+
+    fn bind(&self, id: SiteId, binding: Option<Binding>) {
+        let bindings = self.bindings.pin();
+        match binding {
+            Some(binding) => bindings.insert(id, binding),
+            None => bindings.remove(&id),
+        };
     }
 
     fn put(&self, conn: &mut Conn, hashed: Hashed) -> Result<(), Fault> {
         let key = hashed.key;
         let hash = KeyHash::from_stored(&hashed.key_hash).ok_or_else(|| Fault::Unreadable(format!("hash of key {}", key.id)))?;
         let Some(site) = self.cell(conn, key.site_id)? else { return Ok(()) };
-        let used_at = self.last_used(key.id).map_or(0, Timestamp::micros);
+        let before = self.hashes.pin().get(&key.id).copied();
+        let used = before.and_then(|hash| self.keys.pin().get(&hash).map(|cell| cell.used.clone())).unwrap_or_default();
         let cell = KeyCell {
             id: key.id,
             kind: key.kind,
             permissions: Permissions::from_stored(key.permissions),
             expires_at: key.expires_at,
             revoked: key.revoked_at.is_some(),
+            device: key.device_id,
             site,
-            used_at: AtomicI64::new(used_at),
+            used,
         };
         self.hashes.pin().insert(key.id, hash);
         self.keys.pin().insert(hash, Arc::new(cell));

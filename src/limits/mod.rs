@@ -1,7 +1,7 @@
 //! Rates and quotas, in this process. What is refused, and in which words, is for who asked to say.
 
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,6 +127,25 @@ impl From<IpAddr> for Network {
             IpAddr::V4(v4) => Self(u64::from(u32::from(v4))),
             // 2000::/3 and all else of IPv6 has a high half above any IPv4 number, but for ::/32, which nobody has.
             IpAddr::V6(v6) => Self((u128::from(v6) >> 64) as u64),
+        }
+    }
+}
+
+impl Network {
+    /// As a number, for a place in memory; 0 is no address that calls.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The network around it, as pages show it: /24 of IPv4, /48 of IPv6.
+    pub fn coarse(self) -> String {
+        match u32::try_from(self.0) {
+            Ok(v4) => format!("{}/24", Ipv4Addr::from(v4 & 0xffff_ff00)),
+            Err(_) => format!("{}/48", Ipv6Addr::from(u128::from(self.0 & 0xffff_ffff_ffff_0000) << 64)),
         }
     }
 }

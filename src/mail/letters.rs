@@ -110,6 +110,18 @@ letters! {
     /// A site's Moodle has asked for another key than the one it had.
     KeyRequested "key_requested" ["mail/key_requested/subject.txt" "mail/key_requested/body.txt" "mail/key_requested/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, until: String, link: String }
+    /// A rotated key ends soon, and something still uses it.
+    KeyEnding "key_ending" ["mail/key_ending/subject.txt" "mail/key_ending/body.txt" "mail/key_ending/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, until: String, network: String, link: String }
+    /// A key in use is old.
+    KeyOld "key_old" ["mail/key_old/subject.txt" "mail/key_old/body.txt" "mail/key_old/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, since: String, link: String }
+    /// Somebody has found a key where it should not be; it is revoked.
+    KeyLeaked "key_leaked" ["mail/key_leaked/subject.txt" "mail/key_leaked/body.txt" "mail/key_leaked/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, place: String, link: String }
+    /// The team has revoked a key.
+    KeyRevoked "key_revoked" ["mail/key_revoked/subject.txt" "mail/key_revoked/body.txt" "mail/key_revoked/body.html"]
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, reason: String, link: String }
     /// What was decided about a newcomer.
     Decided "decided" ["mail/decided/subject.txt" "mail/decided/body.txt" "mail/decided/body.html"]
         { hub: String, name: String, site_name: String, site_url: String, outcome: String, link: String }

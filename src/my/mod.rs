@@ -1,6 +1,9 @@
 //! Pages for a site's admin: `/my`, `/account`. Whatever is asked for is looked up as the account's own.
 
 pub mod account;
+pub mod broadcasts;
+pub mod devices;
+pub mod devices_file;
 pub mod keys;
 pub mod moodle;
 pub mod settings;

@@ -1,6 +1,6 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use askama::Template;
 use serde::Deserialize;
 
@@ -10,13 +10,10 @@ use crate::db::Conn;
 use crate::devices;
 use crate::error::Error;
 use crate::hub::Hub;
-use crate::ids::{AccountId, DeviceId, SiteId};
+use crate::ids::{AccountId, SiteId};
 use crate::sites::{self, Site, SiteState};
 use crate::visit::Owner;
-use crate::web::{self, Badge, Chart, Page, When, filters};
-
-/// How many devices a page lists.
-const PAGE: usize = 50;
+use crate::web::{self, Badge, Chart, Page, filters};
 
 struct SiteRow {
     id: String,
@@ -128,24 +125,6 @@ pub fn limits(hub: &Hub, site: &Site) -> Vec<(String, String)> {
     ]
 }
 
-struct DeviceRow {
-    hint: String,
-    platform: String,
-    state: Badge,
-    enrolled: When,
-    seen: When,
-}
-
-#[derive(Template)]
-#[template(path = "my/devices.html")]
-struct DevicesPage {
-    page: Page,
-    site: SiteHead,
-    devices: Vec<DeviceRow>,
-    next: Option<String>,
-    total: u64,
-}
-
 /// Where a list goes on.
 #[derive(Deserialize)]
 pub struct Cursor<T> {
@@ -155,38 +134,6 @@ pub struct Cursor<T> {
 
 fn nowhere<T>() -> Option<T> {
     None
-}
-
-/// `GET /my/sites/{site}/devices`
-pub async fn devices(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, cursor: Query<Cursor<DeviceId>>) -> Result<HttpResponse, Error> {
-    let (account, id, before) = (owner.account.id, site.into_inner(), cursor.before);
-    let read = hub.db.read(move |conn| {
-        let site = owned(conn, account, id)?;
-        Ok::<_, Error>((site, devices::page(conn, id, before, PAGE as i64 + 1)?, devices::count(conn, id)?))
-    });
-    let (site, mut found, total) = read.await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    let rows = found.into_iter().map(|device| DeviceRow {
-        hint: device.hint,
-        platform: device.platform,
-        state: match (device.unregistered_at, device.confirmed_at) {
-            (Some(_), _) => Badge::new("bad", "No longer registered"),
-            (None, Some(_)) => Badge::new("ok", "Enrolled"),
-            (None, None) => Badge::new("idle", "Not confirmed yet"),
-        },
-        enrolled: device.created_at.into(),
-        seen: device.seen_at.into(),
-    });
-    let page = DevicesPage {
-        page: owner.visit.page(&hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
-        devices: rows.collect(),
-        next,
-        total: u64::try_from(total).unwrap_or(0),
-    };
-    web::html(StatusCode::OK, &page)
 }
 
 #[derive(Template)]

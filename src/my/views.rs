@@ -198,7 +198,7 @@ pub struct Recent {
 
 /// The latest pushes and the chart of the last day.
 pub fn pushes(conn: &mut Conn, site: SiteId, now: Timestamp, most: i64) -> Result<(Vec<Recent>, Chart, u64), Fault> {
-    let recent = push::recent(conn, site, most)?.into_iter().map(|push| {
+    let recent = push::recent(conn, site, None, most)?.into_iter().map(|push| {
         let refusal = REFUSALS.iter().find(|row| row.code == push.code);
         Recent {
             at: push.at.into(),
@@ -224,7 +224,11 @@ pub struct KeyRow {
     pub state: Badge,
     pub created: When,
     pub last_used: Option<When>,
+    /// How often and from where, in words.
+    pub usage: String,
     pub revocable: bool,
+    /// It works, and has no successor yet.
+    pub rotatable: bool,
 }
 
 impl KeyRow {
@@ -244,8 +248,23 @@ impl KeyRow {
             },
             created: key.created_at.into(),
             last_used: used.map(When::from),
+            usage: usage(key),
+            rotatable: state == KeyState::Working,
             revocable: matches!(state, KeyState::Working | KeyState::Ending(_)),
         }
+    }
+}
+
+/// How often a key was used and from where it was last, as far as that is written.
+fn usage(key: &AccessKey) -> String {
+    let times = match key.use_count {
+        0 => return String::new(),
+        1 => "once".to_owned(),
+        n => format!("{} times", crate::web::filters::with_commas(&n.to_string())),
+    };
+    match &key.last_network {
+        Some(network) => format!("{times}, last from {network}"),
+        None => times,
     }
 }
 

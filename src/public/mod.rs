@@ -2,6 +2,7 @@
 
 pub mod front;
 pub mod health;
+pub mod leaked_key;
 pub mod login;
 pub mod password;
 pub mod register;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::store;
 use crate::clock::Timestamp;
 use crate::db::{Db, Fault};
-use crate::ids::SiteId;
+use crate::ids::{PushId, SiteId};
 
 /// How many of a site's latest pushes a worker keeps until they are flushed.
 const RECENT: usize = 20;
@@ -17,11 +17,21 @@ const SITES_A_WRITE: usize = 50;
 /// A push as the site's page lists it.
 #[derive(Clone, Debug)]
 pub(super) struct Noted {
+    /// Told to who has sent it, if it was.
+    pub id: Option<PushId>,
     pub at: Timestamp,
     pub code: &'static str,
     pub app: String,
     pub hint: String,
     pub body_bytes: usize,
+}
+
+impl Noted {
+    pub fn new(at: Timestamp, code: &'static str, app: &str, hint: String, body_bytes: usize) -> Self {
+        // What a stranger sent as app name is cut to what a page can show.
+        let app = if app.len() <= 100 { app.to_owned() } else { app.chars().take(100).collect() };
+        Self { id: None, at, code, app, hint, body_bytes }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -39,16 +49,15 @@ pub struct Tally(Arc<Mutex<Tallies>>);
 
 impl Tally {
     /// Notes what became of one push.
-    pub fn note(&self, site: SiteId, at: Timestamp, code: &'static str, app: &str, hint: String, body_bytes: usize) {
+    pub(super) fn note(&self, site: SiteId, noted: Noted) {
+        let (at, code) = (noted.at, noted.code);
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(site).or_default();
         tally.add(at.hour(), code, 1);
         if tally.recent.len() == RECENT {
             tally.recent.pop_front();
         }
-        // What a stranger sent as app name is cut to what a page can show.
-        let app = if app.len() <= 100 { app.to_owned() } else { app.chars().take(100).collect() };
-        tally.recent.push_back(Noted { at, code, app, hint, body_bytes });
+        tally.recent.push_back(noted);
     }
 
     fn take(&self) -> Tallies {

@@ -1,19 +1,22 @@
 //! Decides and hands over, in the order of design.md section 6. Nothing here reads or writes HTTP.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::count::Tally;
+use super::count::{Noted, Tally};
 use super::refusal::{Refusal, RefusalKind};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, Fault};
-use crate::devices::{self, AppName, By, Cached, DeviceToken, Enrolled, Enrolment, Lookup, TokenHash};
+use crate::devices::{self, AppName, By, Cached, DeviceLanguage, DeviceToken, Enrolled, Enrolment, Lookup, Sealed, TokenHash};
 use crate::gateways::decode::{self, Body};
 use crate::gateways::translate::{self, CantTranslate};
 use crate::gateways::{BUDGET, Connections, Gateways, Message, Trouble, Verdict};
-use crate::keys::{Grant, KeyKind, KeyRefusal, Permissions, Table};
+use crate::ids::{DeviceId, PushId};
+use crate::keys::{Grant, KeyKind, KeyRefusal, Permissions, SiteCell, Table};
+use crate::limits::Network;
 use crate::secret::Keyring;
 use crate::settings::{Binding, GatewayName};
 use crate::sites::PushOff;
@@ -33,6 +36,50 @@ pub struct Hall {
     pub payload_bytes: usize,
     /// How many devices a site on trial may have.
     pub trial_devices: u64,
+    /// What pushes taught of devices, and is not written yet.
+    pub seen: Seen,
+}
+
+/// Devices that pushes have arrived at: written together, now and then. Each is noted once a day, or as often as staleness needs.
+pub struct Seen {
+    noted: Mutex<Vec<(DeviceId, Timestamp)>>,
+    each: Duration,
+}
+
+/// How often it is written at most that a device is alive.
+const SEEN_EACH: Duration = Duration::from_secs(86_400);
+
+/// How many share one transaction: enrolments wait behind it.
+const SEEN_A_WRITE: usize = 500;
+
+impl Seen {
+    /// `stale_after`: after how long unseen a device is deleted; nothing: never.
+    pub fn new(stale_after: Duration) -> Self {
+        let each = if stale_after.is_zero() { SEEN_EACH } else { SEEN_EACH.min(stale_after / 4) };
+        Self { noted: Mutex::default(), each }
+    }
+
+    fn note(&self, id: DeviceId, at: Timestamp) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).push((id, at));
+    }
+
+    /// Writes what was noted since the last time.
+    ///
+    /// # Errors
+    /// When the database does not answer; then they are kept for the next time.
+    pub async fn flush(&self, db: &Db) -> Result<(), Fault> {
+        let mut all = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        while !all.is_empty() {
+            let some: Arc<[(DeviceId, Timestamp)]> = all.split_off(all.len().saturating_sub(SEEN_A_WRITE)).into();
+            let written = some.clone();
+            if let Err(fault) = db.write(move |tx| devices::note_seen(tx, &written)).await {
+                all.extend_from_slice(&some);
+                self.noted.lock().unwrap_or_else(PoisonError::into_inner).append(&mut all);
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The two headers of the keyed API, as they came.
@@ -40,6 +87,8 @@ pub struct Hall {
 pub struct Request<'a> {
     pub app: Option<&'a str>,
     pub key: Option<&'a str>,
+    /// From where, if it is known.
+    pub from: Option<Network>,
 }
 
 /// A caller whose key is good: what comes before a look at the body.
@@ -59,7 +108,12 @@ pub fn caller<'a>(hall: &Hall, request: Request<'a>) -> Result<Caller<'a>, Refus
     let app = request.app.filter(|app| !app.is_empty()).ok_or(RefusalKind::NoAppName)?;
     let key = request.key.ok_or(RefusalKind::NoAppKey)?;
     match hall.table.grant(key, hall.clock.now()) {
-        Ok(grant) => Ok(Caller { grant, app, until }),
+        Ok(grant) => {
+            if let Some(network) = request.from {
+                grant.used_from(network);
+            }
+            Ok(Caller { grant, app, until })
+        }
         Err(refused) => Err(Refusal::from(match refused {
             KeyRefusal::Malformed => RefusalKind::MalformedKey,
             KeyRefusal::Unknown => RefusalKind::UnknownKey,
@@ -72,16 +126,24 @@ pub fn caller<'a>(hall: &Hall, request: Request<'a>) -> Result<Caller<'a>, Refus
 /// A request's body, or why it could not be read: said in its turn, after the checks that need no body.
 pub type Received<'a> = Result<&'a [u8], Refusal>;
 
-/// Pushes one message, or says why not. `tally` is this worker's own.
+/// Pushes one message, or says why not. `tally` is this worker's own. `id`: what the push is called, where who sends it is
+/// told so.
 ///
 /// # Errors
 /// The first check that failed.
-pub async fn push(hall: &Hall, connections: &Connections, tally: &Tally, caller: &Caller<'_>, body: Received<'_>) -> Result<(), Refusal> {
+pub async fn push(
+    hall: &Hall,
+    connections: &Connections,
+    tally: &Tally,
+    caller: &Caller<'_>,
+    body: Received<'_>,
+    id: Option<PushId>,
+) -> Result<(), Refusal> {
     let body_bytes = body.as_ref().map_or(0, |body| body.len());
     let mut hint = String::new();
     let done = push_admitted(hall, connections, caller, body, &mut hint).await;
-    let code = done.as_ref().map_or_else(|refusal| refusal.kind.row().code, |()| "delivered");
-    tally.note(caller.grant.site().id, hall.clock.now(), code, caller.app, hint, body_bytes);
+    let code = code_of(&done);
+    tally.note(caller.grant.site().id, Noted { id, ..Noted::new(hall.clock.now(), code, caller.app, hint, body_bytes) });
     done
 }
 
@@ -98,15 +160,74 @@ async fn push_admitted(
     let body = decode::decode(body?).map_err(|bad| Refusal::of_field(RefusalKind::BadBody, bad.field, bad.words))?;
     let token = DeviceToken::parse(&body.token).map_err(|words| Refusal::of_field(RefusalKind::BadBody, "token", words))?;
     *hint = token.hint();
-    let message = translated(&body, hall.payload_bytes)?;
+    let message = translated(&body, hall.payload_bytes, None)?;
     let found = device(hall, caller, &body, &token);
     let device = timeout_at(caller.until, found).await.unwrap_or_else(|_| Err(Refusal::later(RefusalKind::Busy, BUDGET)))?;
     if let Some(gone) = device.gone() {
         return Err(Refusal::gone(gone));
     }
+    let language = device.language();
+    let message = match &language {
+        Some(language) if body.speaks_languages() => translated(&body, hall.payload_bytes, Some(language))?,
+        _ => message,
+    };
     device.flood.take().map_err(|standing| Refusal::limited(RefusalKind::Flood, standing))?;
     confirm(hall, &device);
-    deliver(hall, connections, gateway, caller, &device, &token, &message).await
+    let to = Delivery { gateway, app: caller.app, device: &device, token: &token, until: caller.until };
+    deliver(hall, connections, &to, &message).await
+}
+
+/// The caller's grant, for who acts for the site in another way than by pushing.
+impl Caller<'_> {
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+fn code_of(done: &Result<(), Refusal>) -> &'static str {
+    done.as_ref().map_or_else(|refusal| refusal.kind.row().code, |()| "delivered")
+}
+
+/// What is sent to many devices of one site, one after the other.
+pub struct Mailing<'a> {
+    pub site: &'a SiteCell,
+    pub app: &'a str,
+    /// As `POST /api/v2/push` takes it, but for the token.
+    pub body: &'a Body<'a>,
+}
+
+/// Sends what is meant for many devices to one of them, in its language: within the site's quota and the device's own rate.
+///
+/// # Errors
+/// The first check that failed.
+pub async fn push_to(hall: &Hall, connections: &Connections, tally: &Tally, mailing: &Mailing<'_>, to: &Sealed) -> Result<(), Refusal> {
+    let done = push_sealed(hall, connections, mailing, to).await;
+    tally.note(mailing.site.id, Noted::new(hall.clock.now(), code_of(&done), mailing.app, to.device.hint.clone(), 0));
+    done
+}
+
+async fn push_sealed(hall: &Hall, connections: &Connections, mailing: &Mailing<'_>, to: &Sealed) -> Result<(), Refusal> {
+    let until = Instant::now() + BUDGET;
+    may_push(mailing.site)?;
+    let gateway = hall.apps.get(mailing.app).copied().ok_or(RefusalKind::UnknownApp)?;
+    let grants = hall.table.grants();
+    let quota = mailing.site.daily_quota(grants);
+    mailing
+        .site
+        .pushed_today
+        .take(hall.clock.now(), "day", quota)
+        .map_err(|standing| Refusal::limited(RefusalKind::OverQuota, standing))?;
+    let token = to.token(&hall.ring).ok_or(RefusalKind::UnknownDevice)?;
+    let key = (mailing.site.id, token.hash(&hall.ring));
+    let device = hall.lookup.find(key).await.map_err(busy)?.ok_or(RefusalKind::UnknownDevice)?;
+    if let Some(gone) = device.gone() {
+        return Err(Refusal::gone(gone));
+    }
+    let body = mailing.body.to(token.expose(), &to.device.platform);
+    let message = translated(&body, hall.payload_bytes, to.device.language.as_deref())?;
+    device.flood.take().map_err(|standing| Refusal::limited(RefusalKind::Flood, standing))?;
+    let to = Delivery { gateway, app: mailing.app, device: &device, token: &token, until };
+    deliver(hall, connections, &to, &message).await
 }
 
 /// A site that pushes to a device vouches for it. Nobody waits for the note: the next push makes it again.
@@ -120,15 +241,19 @@ fn confirm(hall: &Hall, device: &Cached) {
 
 /// Rows 3 to 5: the site may push, the key may do this, the app is served.
 fn admitted(hall: &Hall, caller: &Caller<'_>, needed: Permissions, or_else: RefusalKind) -> Result<GatewayName, Refusal> {
-    may_push(&caller.grant)?;
+    may_push(caller.grant.site())?;
     if !caller.grant.permissions().may(needed) {
         return Err(or_else.into());
     }
     hall.apps.get(caller.app).copied().ok_or_else(|| RefusalKind::UnknownApp.into())
 }
 
-fn may_push(grant: &Grant) -> Result<(), Refusal> {
-    match grant.site().state().push_off {
+/// Row 3: the site may push.
+///
+/// # Errors
+/// Why not.
+pub fn may_push(site: &SiteCell) -> Result<(), Refusal> {
+    match site.state().push_off {
         None => Ok(()),
         Some(PushOff::Suspended) => Err(RefusalKind::SiteSuspended.into()),
         Some(PushOff::Unverified) => Err(RefusalKind::SiteUnverified.into()),
@@ -147,8 +272,8 @@ fn within_rate(hall: &Hall, grant: &Grant) -> Result<(), Refusal> {
 }
 
 /// Row 7, what goes out.
-fn translated<'a>(body: &Body<'a>, limit: usize) -> Result<Message<'a>, Refusal> {
-    translate::translate(body, limit, None).map_err(|cant| match cant {
+fn translated<'a>(body: &Body<'a>, limit: usize, language: Option<&str>) -> Result<Message<'a>, Refusal> {
+    translate::translate(body, limit, language).map_err(|cant| match cant {
         CantTranslate::UnknownProcessor(name) => {
             Refusal::of_field(RefusalKind::BadBody, "extra.processor", format!("{name:?} is no known processor"))
         }
@@ -173,38 +298,46 @@ async fn device(hall: &Hall, caller: &Caller<'_>, body: &Body<'_>, token: &Devic
         }
         None => {}
     }
-    if hall.binding == Binding::Strict || !grant.permissions().may(Permissions::CREATE_TOKEN) {
+    if hall.binding == Binding::Strict || grant.site().state().strict || !grant.permissions().may(Permissions::CREATE_TOKEN) {
         return Err(RefusalKind::UnknownDevice.into());
     }
-    enrol_now(hall, caller, token.clone(), &body.device, "default", How::Push).await?;
+    let told = Told { device: &body.device, channel: "default", language: None };
+    enrol_now(hall, caller, token.clone(), told, How::Push).await?;
     hall.lookup.find(key).await.map_err(busy)?.ok_or_else(|| Refusal::later(RefusalKind::Busy, BUDGET))
 }
 
-/// Row 10.
-async fn deliver(
-    hall: &Hall,
-    connections: &Connections,
+/// Where a message goes.
+struct Delivery<'a> {
     gateway: GatewayName,
-    caller: &Caller<'_>,
-    device: &Cached,
-    token: &DeviceToken,
-    message: &Message<'_>,
-) -> Result<(), Refusal> {
-    let (id, asked_at) = (device.id, hall.clock.now());
-    match hall.gateways.deliver(gateway, connections, caller.app, token.expose(), message, caller.until).await {
-        Verdict::Accepted => Ok(()),
+    app: &'a str,
+    device: &'a Cached,
+    token: &'a DeviceToken,
+    /// By when who asked is answered.
+    until: Instant,
+}
+
+/// Row 10.
+async fn deliver(hall: &Hall, connections: &Connections, to: &Delivery<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let (id, asked_at) = (to.device.id, hall.clock.now());
+    match hall.gateways.deliver(to.gateway, connections, to.app, to.token.expose(), message, to.until).await {
+        Verdict::Accepted => {
+            if to.device.is_seen_anew(asked_at, hall.seen.each) {
+                hall.seen.note(id, asked_at);
+            }
+            Ok(())
+        }
         Verdict::Gone(gone) => {
             let (db, now) = (hall.db.clone(), hall.clock.now());
             let kept = tokio::spawn(async move { db.write(move |tx| devices::mark_unregistered(tx, now, id, asked_at)).await });
             // Waited for as long as the caller has time. If it can't be kept, the gateway will say it again.
-            if let Ok(Ok(Err(fault))) = timeout_at(caller.until, kept).await {
+            if let Ok(Ok(Err(fault))) = timeout_at(to.until, kept).await {
                 noted(&fault);
             }
             Err(Refusal::gone(gone))
         }
         Verdict::Rejected => Err(RefusalKind::Rejected.into()),
         Verdict::Unavailable { why, retry_after } => {
-            tracing::warn!(gateway = gateway.as_str(), why = why.as_str(), "a push could not be handed over");
+            tracing::warn!(gateway = to.gateway.as_str(), why = why.as_str(), "a push could not be handed over");
             Err(match why {
                 Trouble::Slow => Refusal::later(RefusalKind::GatewaySlow, retry_after),
                 Trouble::Busy => Refusal::later(RefusalKind::Busy, retry_after),
@@ -239,29 +372,59 @@ pub fn may_enrol(hall: &Hall, caller: &Caller<'_>) -> Result<(), Refusal> {
     admitted(hall, caller, Permissions::CREATE_TOKEN, RefusalKind::MayNotCreate).map(|_| ())
 }
 
+/// What is told of a device along with its token.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Its platform, as the client names it.
+    pub device: &'a str,
+    pub channel: &'a str,
+    /// None: as it was, or not known.
+    pub language: Option<&'a str>,
+}
+
+/// Rows 3 to 5 for somebody who wants to send to all devices of the site: what comes before a look at the body.
+///
+/// # Errors
+/// The first check that failed.
+pub fn may_broadcast(hall: &Hall, caller: &Caller<'_>) -> Result<(), Refusal> {
+    admitted(hall, caller, Permissions::SEND_BROADCAST, RefusalKind::MayNotBroadcast).map(|_| ())
+}
+
 /// Enrols a token for a caller who may. `true`: it is new.
 ///
 /// # Errors
 /// The first check that failed.
-pub async fn enrol(hall: &Hall, caller: &Caller<'_>, token: &str, device: &str, channel: &str) -> Result<bool, Refusal> {
+pub async fn enrol(hall: &Hall, caller: &Caller<'_>, token: &str, told: Told<'_>) -> Result<bool, Refusal> {
+    let device = told.device;
     let token = DeviceToken::parse(token).map_err(|words| Refusal::of_field(RefusalKind::InvalidToken, "token", words))?;
     // A plain APNs token (`wire/airnotifier-server.md` 2, check 3, and 5).
     if device.eq_ignore_ascii_case("ios") && (token.expose().len() != 64 || !token.expose().bytes().all(|b| b.is_ascii_hexdigit())) {
         return Err(Refusal::of_field(RefusalKind::InvalidToken, "token", "an iOS device token is 64 hexadecimal digits"));
     }
     let how = if caller.grant.kind() == KeyKind::Site { How::Site } else { How::Device };
-    let enrolled = enrol_now(hall, caller, token, device, channel, how).await?;
+    if caller.grant.kind() == KeyKind::Device {
+        // Before anything is looked up: a leaked phone must keep nobody waiting.
+        let limiter = caller.grant.site().self_enrol_limiter(hall.table.grants(), &hall.clock);
+        limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+        only_its_own(hall, caller, token.hash(&hall.ring)).await?;
+    }
+    let enrolled = enrol_now(hall, caller, token, told, how).await?;
     Ok(matches!(enrolled, Enrolled::New(_)))
 }
 
-async fn enrol_now(
-    hall: &Hall,
-    caller: &Caller<'_>,
-    token: DeviceToken,
-    device: &str,
-    channel: &str,
-    how: How,
-) -> Result<Enrolled, Refusal> {
+/// A key of one device is good for that device's token and for no other.
+async fn only_its_own(hall: &Hall, caller: &Caller<'_>, hash: TokenHash) -> Result<(), Refusal> {
+    if caller.grant.kind() != KeyKind::Device {
+        return Ok(());
+    }
+    let asked = hall.lookup.find((caller.grant.site().id, hash)).await.map_err(busy)?;
+    let is_own = asked.is_some_and(|device| caller.grant.device() == Some(device.id));
+    if is_own { Ok(()) } else { Err(RefusalKind::OtherDevice.into()) }
+}
+
+async fn enrol_now(hall: &Hall, caller: &Caller<'_>, token: DeviceToken, told: Told<'_>, how: How) -> Result<Enrolled, Refusal> {
+    let language = told.language.map(DeviceLanguage::parse).transpose();
+    let language = language.map_err(|words| Refusal::of_field(RefusalKind::BadBody, "language", words))?;
     let (site, grants) = (caller.grant.site(), hall.table.grants());
     let limiter = match how {
         How::Site => site.enrol_limiter(grants, &hall.clock),
@@ -271,7 +434,8 @@ async fn enrol_now(
     limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
     let app = AppName::parse(caller.app).ok_or(RefusalKind::UnknownApp)?;
     let by = if how == How::Device { By::Device } else { By::Site };
-    let enrolment = Enrolment { site: site.id, token, platform: device.to_ascii_lowercase(), app, channel: channel.to_owned(), by };
+    let (platform, channel) = (told.device.to_ascii_lowercase(), told.channel.to_owned());
+    let enrolment = Enrolment { site: site.id, token, platform, app, channel, language, by };
     let most = (grants.trial_is_limited && site.state().trial).then_some(hall.trial_devices);
     let (ring, now) = (hall.ring.clone(), hall.clock.now());
     match hall.db.write(move |tx| devices::enrol(tx, &ring, now, &enrolment, most)).await {
@@ -291,9 +455,13 @@ async fn enrol_now(
 pub async fn forget(hall: &Hall, caller: &Caller<'_>, token: &str) -> Result<bool, Refusal> {
     admitted(hall, caller, Permissions::DELETE_TOKEN, RefusalKind::MayNotDelete)?;
     let site = caller.grant.site();
-    let limiter = site.enrol_limiter(hall.table.grants(), &hall.clock);
+    // A key that is on phones uses up nothing of the site's own.
+    let grants = hall.table.grants();
+    let by_site = caller.grant.kind() == KeyKind::Site;
+    let limiter = if by_site { site.enrol_limiter(grants, &hall.clock) } else { site.self_enrol_limiter(grants, &hall.clock) };
     limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
     let (id, now, hash) = (site.id, hall.clock.now(), TokenHash::of(&hall.ring, token));
+    only_its_own(hall, caller, hash).await?;
     // Looked for first: who asks for what is not there must not keep the writer busy.
     if hall.lookup.find((id, hash)).await.map_err(busy)?.is_none() {
         return Ok(false);

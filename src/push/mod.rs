@@ -7,6 +7,9 @@ mod refusal;
 mod store;
 
 pub use count::{Counts, Tally};
-pub use decide::{Caller, Hall, Received, Request, caller, enrol, forget, may_enrol, push, test_token};
+pub use decide::{
+    Caller, Hall, Mailing, Received, Request, Seen, Told, caller, enrol, forget, may_broadcast, may_enrol, may_push, push, push_to,
+    test_token,
+};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
-pub use store::{Recent, Tallied, by_hour, pushed_since, recent, today_by_site};
+pub use store::{Recent, Tallied, by_hour, by_hours, pushed_since, recent, today_by_site};

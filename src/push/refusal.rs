@@ -62,10 +62,18 @@ refusals! {
         "The push server is limited to sites with fewer users than this one has.", "Ask the hub's team, or correct the number in your site's settings.";
     MayNotSend => 403, "No permission to send notification", "may_not_send",
         "This key can't send: keys for devices only enrol.", "Send with the site's own key.";
+    MayNotBroadcast => 403, "No permission to send broadcast", "may_not_broadcast",
+        "This key can't send to all devices: keys for devices only enrol.", "Send with the site's own key.";
     MayNotCreate => 403, "No permission to create token", "may_not_create",
         "This key can't enrol devices.", "Use the site's key or its key for devices.";
     MayNotDelete => 403, "No permission to delete token", "may_not_delete",
         "This key can't remove devices.", "Use the site's own key.";
+    MayNotIssue => 403, "No permission to create access key", "may_not_issue",
+        "This key can't make such a key: only a site's own key does, and none that may do more than itself.", "Use the site's own key, and ask for less.";
+    TooManyKeys => 403, "Too many access keys", "too_many_keys",
+        "The site, or the device, has as many working keys of this kind as it may have.", "Revoke one that is not used any more, or rotate one.";
+    OtherDevice => 403, "No permission for this token", "other_device",
+        "This key is one device's, and good for that device's token alone.", "Use the key that was issued for this device, or the site's own.";
     UnknownApp => 400, "Invalid application name", "unknown_app",
         "No app of this name is served here.", "Set Moodle's \"Airnotifier app name\" to the name shown with the access key.";
     TooFast => 429, "Too many requests", "rate_limited",

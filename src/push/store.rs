@@ -25,7 +25,7 @@ pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(
         for push in &tally.recent {
             diesel::insert_into(recent_pushes::table)
                 .values((
-                    recent_pushes::id.eq(PushId::new(push.at)),
+                    recent_pushes::id.eq(push.id.unwrap_or_else(|| PushId::new(push.at))),
                     recent_pushes::site_id.eq(*site),
                     recent_pushes::at.eq(push.at),
                     recent_pushes::app.eq(&push.app),
@@ -65,6 +65,7 @@ fn trim(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = recent_pushes)]
 pub struct Recent {
+    pub id: PushId,
     pub at: Timestamp,
     pub app: String,
     pub hint: String,
@@ -72,13 +73,17 @@ pub struct Recent {
     pub code: String,
 }
 
-/// The latest pushes of a site, newest first.
+/// The latest pushes of a site, newest first, older than `before`.
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn recent(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<Recent>, Fault> {
+pub fn recent(conn: &mut Conn, site: SiteId, before: Option<PushId>, most: i64) -> Result<Vec<Recent>, Fault> {
     let of_site = recent_pushes::table.filter(recent_pushes::site_id.eq(site));
-    Ok(of_site.order(recent_pushes::id.desc()).limit(most).select(Recent::as_select()).load(conn)?)
+    let mut query = of_site.order(recent_pushes::id.desc()).limit(most).select(Recent::as_select()).into_boxed();
+    if let Some(before) = before {
+        query = query.filter(recent_pushes::id.lt(before));
+    }
+    Ok(query.load(conn)?)
 }
 
 /// An hour's pushes of a site.
@@ -93,19 +98,27 @@ pub struct Tallied {
 /// # Errors
 /// When the database does not answer.
 pub fn by_hour(conn: &mut Conn, site: SiteId, now: Timestamp) -> Result<Vec<(Timestamp, Tallied)>, Fault> {
+    by_hours(conn, site, now, 24)
+}
+
+/// What became of a site's pushes in each of the last `hours` hours, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn by_hours(conn: &mut Conn, site: SiteId, now: Timestamp, hours: u32) -> Result<Vec<(Timestamp, Tallied)>, Fault> {
     let hour = Duration::from_secs(3_600);
-    let first = now.hour() - hour * 23;
+    let first = now.hour() - hour * hours.saturating_sub(1);
     let rows: Vec<(Timestamp, String, i64)> = usage_hourly::table
         .filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(first)))
         .select((usage_hourly::hour, usage_hourly::code, usage_hourly::pushes))
         .load(conn)?;
-    let mut hours: BTreeMap<Timestamp, Tallied> = (0..24).map(|n| (first + hour * n, Tallied::default())).collect();
+    let mut all: BTreeMap<Timestamp, Tallied> = (0..hours).map(|n| (first + hour * n, Tallied::default())).collect();
     for (at, code, count) in rows {
-        let day = hours.entry(at).or_default();
+        let tallied = all.entry(at).or_default();
         let count = u64::try_from(count).unwrap_or(0);
-        if code == "delivered" { day.delivered += count } else { day.refused += count }
+        if code == "delivered" { tallied.delivered += count } else { tallied.refused += count }
     }
-    Ok(hours.into_iter().collect())
+    Ok(all.into_iter().collect())
 }
 
 /// How many pushes each site was let through today (UTC), for its quota after a restart.

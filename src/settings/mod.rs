@@ -17,7 +17,7 @@ use url::Url;
 
 use source::All;
 pub use source::{Complaint, Complaints};
-pub use values::{Binding, ClaimedPush, GatewayName, PublicUrl};
+pub use values::{Binding, ClaimedPush, GatewayName, PublicUrl, duration};
 
 use crate::db::Address;
 use crate::secret;
@@ -27,6 +27,7 @@ use crate::secret;
 pub struct Settings {
     pub server: Server,
     pub database: Address,
+    pub redis: Option<SecretString>,
     pub mail: Mail,
     pub hub: Hub,
     pub limits: Limits,
@@ -73,6 +74,9 @@ pub struct Limits {
     pub enrol_burst: NonZeroU32,
     pub accesskeys_per_site_per_hour: NonZeroU32,
     pub accesskeys_per_address_per_hour: NonZeroU32,
+    pub api_per_minute: NonZeroU32,
+    pub broadcasts_per_hour: NonZeroU32,
+    pub broadcast_per_second: NonZeroU32,
     pub registrations_per_hour: NonZeroU32,
     pub logins_per_hour: NonZeroU32,
     pub resets_per_hour: NonZeroU32,
@@ -97,6 +101,8 @@ pub struct Registration {
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
     pub rotation_overlap: Duration,
+    /// After how long the owner of a key in use is reminded to rotate it; nothing: never.
+    pub remind_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -233,9 +239,10 @@ fn read(r: &mut Reader) -> Option<Settings> {
     let (mail, hub) = (mail(r), Hub { name: r.text("hub.name").to_owned(), contact_email: r.optional("hub.contact_email") });
     let database = r.with("database.url", values::database);
     let registration = registration(r);
-    let keys = r.with("keys.rotation_overlap", values::duration).map(|rotation_overlap| Keys { rotation_overlap });
+    let (overlap, remind_after) = (r.with("keys.rotation_overlap", duration), r.with("keys.remind_after", duration));
+    let keys = overlap.zip(remind_after).map(|(rotation_overlap, remind_after)| Keys { rotation_overlap, remind_after });
     let (binding, confirm_within, stale_after) =
-        (r.get("devices.binding"), r.with("devices.confirm_within", values::duration), r.with("devices.stale_after", values::duration));
+        (r.get("devices.binding"), r.with("devices.confirm_within", duration), r.with("devices.stale_after", duration));
     let is_public = server.as_ref().is_some_and(|server| server.public_url.is_https());
     let verification = verification(r, is_public);
     let json = r.with("log.format", |text| match text {
@@ -247,6 +254,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
     Some(Settings {
         server: server?,
         database: database?,
+        redis: redis(r),
         mail: mail?,
         hub,
         limits: limits?,
@@ -261,9 +269,17 @@ fn read(r: &mut Reader) -> Option<Settings> {
     })
 }
 
+fn redis(r: &mut Reader) -> Option<SecretString> {
+    let url = r.secret("redis.url");
+    if url.as_ref().is_some_and(|url| !["redis://", "rediss://"].iter().any(|scheme| url.expose_secret().starts_with(scheme))) {
+        r.complain("redis.url", "use redis://… or rediss://…");
+    }
+    url
+}
+
 fn registration(r: &mut Reader) -> Option<Registration> {
     let (claimed_push, sitecheck_from) = (r.get("registration.claimed_push"), r.with("registration.sitecheck_from", networks));
-    let over_limit_grace = r.with("registration.over_limit_grace", values::duration);
+    let over_limit_grace = r.with("registration.over_limit_grace", duration);
     Some(Registration { claimed_push: claimed_push?, sitecheck_from: sitecheck_from?, over_limit_grace: over_limit_grace? })
 }
 
@@ -313,12 +329,14 @@ fn limits(r: &mut Reader) -> Option<Limits> {
     let (enrol_per_second, enrol_burst) = (r.get("limits.enrol_per_second"), r.get("limits.enrol_burst"));
     let accesskeys_per_site_per_hour = r.get("limits.accesskeys_per_site_per_hour");
     let accesskeys_per_address_per_hour = r.get("limits.accesskeys_per_address_per_hour");
+    let (api, broadcasts, broadcast) =
+        (r.get("limits.api_per_minute"), r.get("limits.broadcasts_per_hour"), r.get("limits.broadcast_per_second"));
     let (registrations, logins, resets) =
         (r.get("limits.registrations_per_hour"), r.get("limits.logins_per_hour"), r.get("limits.resets_per_hour"));
     let (trial_devices, trial_per_second, trial_per_day) =
         (r.get("limits.trial_devices"), r.get("limits.trial_per_second"), r.get("limits.trial_per_day"));
     let (body_bytes, payload_bytes) = (r.get("limits.body_bytes"), r.get("limits.payload_bytes"));
-    let (spool_per_site, spool_ttl) = (r.get("limits.spool_per_site"), r.with("limits.spool_ttl", values::duration));
+    let (spool_per_site, spool_ttl) = (r.get("limits.spool_per_site"), r.with("limits.spool_ttl", duration));
     Some(Limits {
         max_site_users: max_site_users?,
         push_per_second: push_per_second?,
@@ -329,6 +347,9 @@ fn limits(r: &mut Reader) -> Option<Limits> {
         enrol_burst: enrol_burst?,
         accesskeys_per_site_per_hour: accesskeys_per_site_per_hour?,
         accesskeys_per_address_per_hour: accesskeys_per_address_per_hour?,
+        api_per_minute: api?,
+        broadcasts_per_hour: broadcasts?,
+        broadcast_per_second: broadcast?,
         registrations_per_hour: registrations?,
         logins_per_hour: logins?,
         resets_per_hour: resets?,

@@ -45,6 +45,13 @@ macro_rules! choices {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name { $($variant),* }
 
+        impl $name {
+            /// As it is typed.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
         impl FromStr for $name {
             type Err = String;
 

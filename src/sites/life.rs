@@ -16,6 +16,7 @@ use crate::mail::{
     Verified,
 };
 use crate::secret;
+use crate::settings::Binding;
 
 /// How often the contact of a site is mailed that nobody owns.
 const PAUSE: Duration = Duration::from_secs(24 * 3600);
@@ -259,6 +260,19 @@ pub fn end_grace(tx: &mut Tx, desk: &Desk, now: Timestamp, max_users: u64) -> Re
         }
     }
     Ok(over.len())
+}
+
+/// Says whether pushes to tokens that a site has not enrolled are refused; `None`: as the hub says in general.
+///
+/// # Errors
+/// [`SiteError::Unknown`] when there is no such site.
+pub fn set_binding(tx: &mut Tx, now: Timestamp, by: Actor, id: SiteId, binding: Option<Binding>, reason: &Reason) -> Result<(), SiteError> {
+    tx.alone()?;
+    store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+    store::set_binding(tx.conn(), id, binding)?;
+    let word = binding.map_or("as the hub", Binding::as_str);
+    audit::note(tx, now, by, Event::BindingSet, id, Some(&format!("{word}: {}", reason.as_str())))?;
+    Ok(tx.changed(now, Change::Site(id))?)
 }
 
 /// Tells a site's contact that the user limit was crossed. Who has opted out of push is spared.

@@ -8,8 +8,8 @@ mod store;
 mod url;
 
 pub use life::{
-    Proved, add, apply_user_limit, change, confirm_mail, end_grace, forget_registered, hold, leave, lift, prove, register, suspend, tell,
-    unregister,
+    Proved, add, apply_user_limit, change, confirm_mail, end_grace, forget_registered, hold, leave, lift, prove, register, set_binding,
+    suspend, tell, unregister,
 };
 pub use model::{
     Beside, Country, Description, Language, NewClaim, NewSite, Privacy, ProofKind, PushOff, Said, Site, SiteChange, SiteError, SiteName,
@@ -19,6 +19,7 @@ pub use newcomers::{
     Decision, adopt, claim, come_back, drop_crowd, drop_unheard, erase_contacts, join, note_told, refuse, separate, set_pairing, take_up,
 };
 pub use store::{
-    Filter, at_address, count_active, count_all, count_held_beside, find, list, newcomers, of_account, owned_by, pending, rivals,
+    Filter, at_address, binding, bindings, count_active, count_all, count_held_beside, find, list, newcomers, of_account, owned_by,
+    pending, rivals,
 };
 pub use url::SiteUrl;

@@ -1,10 +1,12 @@
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 
 use super::{NewSite, Site, SiteState, SiteUrl};
 use crate::clock::Timestamp;
-use crate::db::schema::sites;
-use crate::db::{Conn, Fault};
+use crate::db::schema::{site_terms, sites};
+use crate::db::{Conn, Fault, each};
 use crate::ids::{AccountId, SiteId};
+use crate::settings::Binding;
 
 pub(super) fn insert(
     conn: &mut Conn,
@@ -283,6 +285,41 @@ pub fn at_address(conn: &mut Conn, url: &SiteUrl) -> Result<Vec<Site>, Fault> {
 pub fn count_held_beside(conn: &mut Conn, site: SiteId) -> Result<i64, Fault> {
     let held = sites::table.filter(sites::held_beside.eq(site).and(sites::held_since.is_not_null()).and(sites::refused_at.is_null()));
     Ok(held.filter(sites::state.eq(SiteState::Claimed)).count().get_result(conn)?)
+}
+
+/// Whether pushes to unknown tokens are refused for this site, where it is said for it.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn binding(conn: &mut Conn, site: SiteId) -> Result<Option<Binding>, Fault> {
+    let told = site_terms::table.find(site).select(site_terms::binding).first::<Option<String>>(conn).optional()?.flatten();
+    told.map(|word| word.parse().map_err(|_| Fault::Unreadable(format!("binding of site {site}")))).transpose()
+}
+
+/// All sites for which it is said.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn bindings(conn: &mut Conn) -> Result<Vec<(SiteId, Binding)>, Fault> {
+    let told =
+        site_terms::table.filter(site_terms::binding.is_not_null()).select((site_terms::site_id, site_terms::binding.assume_not_null()));
+    let told: Vec<(SiteId, String)> = told.load(conn)?;
+    let read = |(site, word): (SiteId, String)| {
+        let binding = word.parse().map_err(|_| Fault::Unreadable(format!("binding of site {site}")))?;
+        Ok((site, binding))
+    };
+    told.into_iter().map(read).collect()
+}
+
+pub(super) fn set_binding(conn: &mut Conn, site: SiteId, binding: Option<Binding>) -> Result<(), Fault> {
+    let values = (site_terms::site_id.eq(site), site_terms::binding.eq(binding.map(Binding::as_str)));
+    each!(conn, c => diesel::insert_into(site_terms::table)
+        .values(values)
+        .on_conflict(site_terms::site_id)
+        .do_update()
+        .set(site_terms::binding.eq(excluded(site_terms::binding)))
+        .execute(c))?;
+    Ok(())
 }
 
 /// Those whose grace beyond the user limit is over.

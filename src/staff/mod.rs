@@ -1,5 +1,7 @@
 //! Pages for the hub team: `/staff`.
 
 pub mod home;
+pub mod jobs;
+pub mod keys;
 pub mod outbox;
 pub mod sites;

@@ -16,12 +16,14 @@ use crate::hub::Hub;
 use crate::ids::SiteId;
 use crate::keys;
 use crate::mail;
+use crate::my::keys::overlaps;
 use crate::my::moodle::Moodle;
 use crate::my::views::{self, KeyRow, Recent, SiteHead};
 use crate::registrations::{self, Verdict};
+use crate::settings::Binding;
 use crate::sites::{self, Decision as About, Filter, ProofKind, Proved, Site, SiteState};
 use crate::visit::{Posted, Staff};
-use crate::web::{self, Badge, Chart, Field, Fields, Opt, Page, Redirect, When, filters};
+use crate::web::{self, Badge, Chart, Field, Fields, Opt, Page, Redirect, When, filters, options};
 
 /// How many sites a page lists.
 const PAGE: usize = 50;
@@ -108,7 +110,7 @@ pub async fn index(hub: Data<Hub>, staff: Staff, search: Query<Search>) -> Resul
     let max_users = hub.limits.max_site_users;
     let page = SitesPage {
         page: staff.visit.page(&hub),
-        states: web::options(states, &state),
+        states: options(states, &state),
         sites: found.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), max_users)).collect(),
         q,
         state,
@@ -139,7 +141,7 @@ struct Decision {
 
 /// A decision that was sent without a reason that can be taken.
 struct Refused<'a> {
-    act: &'static str,
+    act: &'a str,
     fields: &'a Fields,
     errors: FieldErrors,
 }
@@ -185,6 +187,19 @@ impl Decision {
     }
 }
 
+/// A key of the site, with its own field for the reason of a change.
+struct StaffKey {
+    row: KeyRow,
+    reason: Field,
+}
+
+impl StaffKey {
+    fn of(row: KeyRow, refused: Option<&Refused>) -> Self {
+        let of_this = refused.filter(|refused| refused.act.strip_prefix("key-") == Some(row.id.as_str()));
+        Self { reason: of_this.map_or_else(Field::default, |refused| refused.fields.field("reason", &refused.errors)), row }
+    }
+}
+
 /// Another registration of the same address.
 struct RivalRow {
     id: String,
@@ -200,7 +215,12 @@ struct SitePage {
     site: SiteHead,
     details: Vec<(String, String)>,
     devices: u64,
-    keys: Vec<KeyRow>,
+    keys: Vec<StaffKey>,
+    overlaps: Vec<Opt>,
+    may_have_keys: bool,
+    /// Whether pushes to tokens never enrolled are refused.
+    bindings: Vec<Opt>,
+    binding_reason: Field,
     chart: Chart,
     recent: Vec<Recent>,
     letters: Vec<LetterRow>,
@@ -225,16 +245,23 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
         let rivals = with_owners(conn, rivals)?;
         let moodle = Moodle::of(conn, &site)?;
         let (keys, devices, letters) = (views::keys_of(conn, id)?, devices::count(conn, id)?, mail::about_site(conn, id, 20)?);
-        Ok::<_, Error>((site, owner, (keys, devices, pushes), letters, audit, rivals, moodle))
+        let binding = sites::binding(conn, id)?;
+        Ok::<_, Error>((site, owner, (keys, devices, pushes), letters, audit, rivals, (moodle, binding)))
     });
-    let (site, owner, (keys, devices, (recent, chart, _)), letters, audit, rivals, moodle) = read.await?;
+    let (site, owner, (keys, devices, (recent, chart, _)), letters, audit, rivals, (moodle, binding)) = read.await?;
     let may_decide = staff.account.role.is_some_and(|role| role.may(Role::Reviewer));
     let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
         page: staff.visit.page(hub),
         details: details(&site, owner.as_ref(), moodle.alerts_email.as_deref()),
         devices: u64::try_from(devices).unwrap_or(0),
-        keys: views::key_rows(&keys, hub),
+        keys: views::key_rows(&keys, hub).into_iter().map(|row| StaffKey::of(row, refused)).collect(),
+        overlaps: overlaps(hub),
+        may_have_keys: site.may_have_keys(),
+        bindings: bindings(hub, binding),
+        binding_reason: refused
+            .filter(|refused| refused.act == "binding")
+            .map_or_else(Field::default, |refused| refused.fields.field("reason", &refused.errors)),
         chart,
         recent,
         letters: letters.iter().map(LetterRow::new).collect(),
@@ -254,6 +281,13 @@ impl RivalRow {
         let owner = owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email));
         Self { id: site.id.to_string(), name: site.name.clone(), owner, state: views::state_badge(site) }
     }
+}
+
+fn bindings(hub: &Hub, binding: Option<Binding>) -> Vec<Opt> {
+    let own = format!("as the hub: {}", hub.hall.binding.as_str());
+    let all =
+        [("", own.as_str()), ("open", "open: a push to a new token enrols it"), ("strict", "strict: a push to a new token is refused")];
+    options(all, binding.map_or("", Binding::as_str))
 }
 
 fn audit_rows(conn: &mut Conn, id: SiteId) -> Result<Vec<AuditRow>, Fault> {
@@ -292,10 +326,10 @@ pub async fn show(hub: Data<Hub>, staff: Staff, site: Path<SiteId>) -> Result<Ht
     page(&hub, &staff, site.into_inner(), None, StatusCode::OK).await
 }
 
-type Answer = Either<HttpResponse, Redirect>;
+pub type Answer = Either<HttpResponse, Redirect>;
 
 /// Reads the reason that every decision needs; without one, the page again.
-async fn reason(hub: &Hub, staff: &Staff, id: SiteId, act: &'static str, fields: &Fields) -> Result<Result<Reason, HttpResponse>, Error> {
+pub async fn reason(hub: &Hub, staff: &Staff, id: SiteId, act: &str, fields: &Fields) -> Result<Result<Reason, HttpResponse>, Error> {
     let mut errors = FieldErrors::default();
     match fields.read("reason", &mut errors, Reason::parse) {
         Some(reason) => Ok(Ok(reason)),
@@ -303,7 +337,7 @@ async fn reason(hub: &Hub, staff: &Staff, id: SiteId, act: &'static str, fields:
     }
 }
 
-fn to(id: SiteId) -> Redirect {
+pub fn to(id: SiteId) -> Redirect {
     Redirect::to(format!("/staff/sites/{id}"))
 }
 

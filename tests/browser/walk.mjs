@@ -131,13 +131,62 @@ async function walk(width, hub, sink, between, javaScriptEnabled = true) {
   await press(page, "Issue a devices key");
   const devicesKey = await page.getByLabel("Access key", { exact: true }).inputValue();
   await page.getByRole("link", { name: "All keys" }).click();
-  await page.locator("details.ask summary").first().click();
+  const opened = async (what, button) => {
+    if (!(await page.getByRole("button", { name: button }).first().isVisible())) await page.locator("details.ask summary", { hasText: what }).first().click();
+  };
+  await opened("Revoke", /^Revoke it now/);
   await see("keys-revoke");
-  if (!(await page.getByRole("button", { name: "Revoke" }).first().isVisible())) await page.locator("details.ask summary").first().click();
-  await page.getByRole("button", { name: "Revoke" }).first().click();
+  await opened("Revoke", /^Revoke it now/);
+  await page.getByRole("button", { name: /^Revoke it now/ }).first().click();
   await page.waitForLoadState();
   const revoked = await fetch(`${hub.url}/tokens/fcm:token-revoked-0123456789`, { method: "POST", headers: { ...headers, "X-AN-APP-KEY": devicesKey } });
   report.equal("a revoked key is refused", `${revoked.status} ${(await revoked.json()).code}`, "400 key_revoked");
+
+  await opened("Rotate", /^Rotate it/);
+  await see("keys-rotate");
+  await opened("Rotate", /^Rotate it/);
+  await page.getByLabel("The old key goes on for").first().selectOption("1d");
+  await page.getByRole("button", { name: /^Rotate it/ }).first().click();
+  await page.waitForLoadState();
+  const successor = await page.getByLabel("Access key", { exact: true }).inputValue();
+  await see("key-rotated");
+  for (const some of [key, successor]) {
+    const both = await fetch(`${hub.url}/tokens/testtoken`, { method: "POST", headers: { ...headers, "X-AN-APP-KEY": some } });
+    report.equal("both keys work meanwhile", (await both.json()).error, "Invalid token");
+  }
+
+  await page.goto(`${page.url().split("/keys")[0]}/devices`);
+  await page.getByLabel("Find a device").fill("nowhere");
+  await press(page, "Search");
+  await see("devices-none-found");
+  await page.getByRole("link", { name: "Show all" }).click();
+  await page.getByRole("link", { name: /456789/ }).first().click();
+  await page.locator("#name").fill("Phone of the library");
+  await page.locator("#language").fill("klingon!");
+  await press(page, "Save");
+  report.check("a wrong language is told", await page.locator("#language-error").isVisible());
+  await see("device-errors");
+  await page.locator("#language").fill("es");
+  await press(page, "Save");
+  report.check("the device has its name", await page.getByRole("heading", { name: "Phone of the library" }).isVisible());
+  await see("device");
+  await press(page, "Issue a key for this device");
+  report.check("a device's own key", (await page.content()).includes("belfry_d_"));
+  await see("device-key");
+
+  await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Broadcasts" }).click();
+  await press(page, "Send it to all devices");
+  report.check("a broadcast wants words", await page.locator("#title-error").isVisible());
+  await see("broadcast-errors");
+  await page.locator("#title").fill("School is closed");
+  await page.locator("#text").fill("Until Monday, because of the snow.");
+  await press(page, "Send it to all devices");
+  // A hub that was killed meanwhile goes on when its lease has run out.
+  await until("the broadcast is over", async () => {
+    await page.goto(page.url());
+    return (await page.textContent("main")).includes("1 sent, 0 refused");
+  }, 60);
+  await see("broadcasts");
 
   await page.getByRole("navigation", { name: "This site" }).getByRole("link", { name: "Settings" }).click();
   await page.getByLabel("Registered users").fill("20000");
@@ -178,7 +227,7 @@ async function walk(width, hub, sink, between, javaScriptEnabled = true) {
   await page.getByLabel("New password").fill(`${PASSWORD} too`);
   await press(page, "Set the password");
   report.check("the new password logs in", page.url().endsWith("/my/sites"), page.url());
-  for (const [path, name] of [["/help", "help"], ["/privacy", "privacy"], ["/nowhere", "not-found"]]) {
+  for (const [path, name] of [["/help", "help"], ["/privacy", "privacy"], ["/leaked-key", "leaked-key"], ["/nowhere", "not-found"]]) {
     await page.goto(hub.url + path);
     await see(name);
   }
@@ -305,6 +354,14 @@ async function staff(width, hub, { headers, siteUrl }) {
   await page.getByLabel("Lift the suspension: why?").fill("Mended");
   await press(page, "Lift the suspension");
   report.equal("and can again after the lift", (await push()).status, 202);
+  await page.locator("details.ask summary", { hasText: "Rotate or revoke" }).first().click();
+  await page.getByRole("button", { name: /^Revoke it now/ }).last().click();
+  await page.waitForLoadState();
+  report.check("a revocation wants a reason", await page.getByText("reason", { exact: false }).first().isVisible());
+  await look(page, report, "staff-key-reason", width);
+  await page.goto(`${hub.url}/staff/jobs`);
+  report.check("jobs are listed", await page.getByRole("rowheader", { name: "devices" }).isVisible());
+  await look(page, report, "staff-jobs", width);
   await page.goto(`${hub.url}/staff/outbox`);
   await look(page, report, "staff-outbox", width);
   await page.getByRole("link", { name: /is suspended/ }).first().click();

@@ -61,7 +61,7 @@ async fn a_stranger_of_the_right_form_is_unknown_and_a_revoked_key_is_told_so() 
     let (id, key) = hub.key(site.id, KeyKind::Site).await;
     assert_eq!(site.call_with(&key, Method::POST, "/api/v2/push", moodle_push(TOKEN)).await.said(), "202");
     let (now, site_id) = (hub.clock.now(), site.id);
-    hub.hub.db.write(move |tx| keys::revoke(tx, now, belfry::audit::Actor::Operator, site_id, id)).await.unwrap();
+    hub.hub.db.write(move |tx| keys::revoke(tx, now, belfry::audit::Actor::Operator, site_id, id, "")).await.unwrap();
     assert_eq!(site.call_with(&key, Method::POST, "/api/v2/push", moodle_push(TOKEN)).await.said(), "400 key_revoked");
     assert_eq!(site.push(TOKEN).await.said(), "202");
 }

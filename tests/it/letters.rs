@@ -2,8 +2,8 @@
 
 use belfry::mail::Letter;
 use belfry::mail::{
-    AccountExists, Confirm, Decided, Joined, KeyRequested, Lifted, MoodleRegistered, Newcomer, PasswordChanged, PushEnding, PushOff,
-    PushOn, Reset, Suspended, UrlContested, UrlFree, UrlLost, Verified,
+    AccountExists, Confirm, Decided, Joined, KeyEnding, KeyLeaked, KeyOld, KeyRequested, KeyRevoked, Lifted, MoodleRegistered, Newcomer,
+    PasswordChanged, PushEnding, PushOff, PushOn, Reset, Suspended, UrlContested, UrlFree, UrlLost, Verified,
 };
 
 #[test]
@@ -11,7 +11,7 @@ fn letters_read_well() {
     let s = |text: &str| text.to_owned();
     let (hub, name) = (|| s("Example Hub"), || s("Ada"));
     let (site, url, link) = (|| s("Example School"), || s("https://moodle.school.example"), || s("https://hub.example/my/sites/1"));
-    let letters: [Box<dyn Letter>; 18] = [
+    let letters: [Box<dyn Letter>; 22] = [
         Box::new(Confirm {
             hub: hub(),
             name: name(),
@@ -69,6 +69,43 @@ fn letters_read_well() {
             newcomer_url: s("https://test.school.example"),
             same_address: false,
             may_decide: true,
+            link: link(),
+        }),
+        Box::new(KeyEnding {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            prefix: s("belfry_s_abcdef"),
+            until: s("2 December 2026, 09:00 UTC"),
+            network: s("203.0.113.0/24"),
+            link: link(),
+        }),
+        Box::new(KeyOld {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            prefix: s("belfry_s_abcdef"),
+            since: s("2 December 2025, 09:00 UTC"),
+            link: link(),
+        }),
+        Box::new(KeyRevoked {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            prefix: s("belfry_s_abcdef"),
+            reason: s("Found in a paste"),
+            link: link(),
+        }),
+        Box::new(KeyLeaked {
+            hub: hub(),
+            name: name(),
+            site_name: site(),
+            site_url: url(),
+            prefix: s("belfry_s_abcdef"),
+            place: s("https://code.example/config.php"),
             link: link(),
         }),
         Box::new(KeyRequested {

@@ -1,14 +1,18 @@
 //! What each audience sees, over real HTTP, on SQLite or (with `BELFRY_TEST_DATABASE_URL`) on PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a surprise may end a test")]
 
+mod broadcasts;
+mod devices;
 mod gateway;
 mod house;
 mod keyed;
+mod keys;
 mod letters;
 mod mail;
 mod moodle;
 mod my;
 mod nodes;
+mod processes;
 mod public;
 mod reactions;
 mod roles;

@@ -25,7 +25,7 @@ async fn a_revocation_reaches_the_other_node_within_a_second() {
         assert!(waited.elapsed() < Duration::from_secs(2), "the new key has not arrived");
     }
     let (now, site_id) = (one.clock.now(), site.id);
-    one.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site_id, id)).await.unwrap();
+    one.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site_id, id, "")).await.unwrap();
     let revoked = Instant::now();
     while ask().await.said() != "400 key_revoked" {
         assert!(revoked.elapsed() < Duration::from_secs(1), "the revocation has not arrived");
@@ -47,7 +47,7 @@ async fn a_table_that_is_loaded_again_forgets_what_is_no_longer_true() {
     load().await.unwrap();
     hub.suspend(suspended.id).await;
     let (now, site) = (hub.clock.now(), kept.id);
-    hub.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, revoked)).await.unwrap();
+    hub.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, revoked, "")).await.unwrap();
     assert!(table.grant(&old_key, now).is_ok() && table.site(suspended.id).unwrap().state().push_off.is_none());
     load().await.unwrap();
     assert_eq!(table.grant(&old_key, now).err(), Some(KeyRefusal::Revoked));
@@ -167,7 +167,7 @@ async fn a_device_that_was_revived_elsewhere_is_not_called_gone() {
     }
     for _ in 0..5 {
         let (id, now) = (site.id, one.clock.now());
-        let device = one.hub.db.read(move |conn| devices::page(conn, id, None, 1)).await.unwrap().remove(0).id;
+        let device = one.hub.db.read(move |conn| devices::page(conn, id, &devices::Filter::default(), None, 1)).await.unwrap().remove(0).id;
         one.hub.db.write(move |tx| devices::mark_unregistered(tx, now, device, now)).await.unwrap();
         let marked = Instant::now();
         while elsewhere.push(token).await.said() != "404 unregistered_token" {

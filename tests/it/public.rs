@@ -429,6 +429,11 @@ async fn a_sign_up_that_nobody_confirms_is_forgotten() {
     let hub = TestHub::start().await;
     hub.browser().post("/register", &FORM).await;
     assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 1);
+    // Whatever the team has said about it meanwhile.
+    let site = hub.hub.db.read(|conn| sites::list(conn, &sites::Filter::default(), 1)).await.unwrap().remove(0).id;
+    let mut team = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
+    let said = team.post(&format!("/staff/sites/{site}/binding"), &[("binding", "strict"), ("reason", "A try")]).await;
+    assert_eq!(said.status.as_u16(), 303);
     let later = hub.clock.now() + Duration::from_secs(15 * 86_400);
     let forgotten = hub.hub.db.write(move |tx| app::trim(tx, later));
     forgotten.await.unwrap();

@@ -175,6 +175,11 @@ impl TestHub {
         Self { clock, hub, base, handle, http, store }
     }
 
+    /// For another process on the same database.
+    pub fn database_url(&self) -> String {
+        self.store.url()
+    }
+
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).no_decompress();
         for (name, value) in headers {

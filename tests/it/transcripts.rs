@@ -516,15 +516,9 @@ const NOT_COPIED: &[(&str, &str, &str)] = &[
     ("tokens v2: DELETE on the collection", "405 method_not_allowed", "11: an HTML body"),
     ("tokens v2: GET on the collection", "405 method_not_allowed", "11: an HTML body"),
     ("tokens v2: GET one", "405 method_not_allowed", "11: an HTML body"),
-    ("broadcast: to a channel", "404 no_such_route", BROADCAST),
-    ("broadcast: trailing slash, title and body, fcm data", "404 no_such_route", BROADCAST),
-    ("broadcast: to one device type within a channel", "404 no_such_route", BROADCAST),
-    ("broadcast: empty channel", "404 no_such_route", BROADCAST),
-    ("broadcast: no alert", "404 no_such_route", BROADCAST),
-    ("broadcast: alert map without body", "404 no_such_route", BROADCAST),
-    ("broadcast: malformed JSON", "404 no_such_route", BROADCAST),
-    ("broadcast: key without send_broadcast", "404 no_such_route", BROADCAST),
-    ("broadcast: FCM down: still 202, the rest of the devices skipped", "404 no_such_route", BROADCAST),
+    ("broadcast: no alert", "400 invalid_body", "11: 500 for bad input, an HTML body"),
+    ("broadcast: alert map without body", "202", "11: 500 for what is no fault: a title alone can be shown"),
+    ("broadcast: malformed JSON", "400 invalid_body", "11: 500 for bad input, an HTML body"),
     ("broadcast v1 (form)", "404", "7: broken there, and used by nobody"),
     ("accesskeys v1 as published", "400 app_key_required", "6: broken there; 2: both headers are needed on every route"),
     ("accesskeys v1 as published, with the headers that Moodle sends", "200", "6: broken there"),
@@ -545,7 +539,6 @@ const NOT_COPIED: &[(&str, &str, &str)] = &[
     ("PUT push", "405 method_not_allowed", "11: an HTML body"),
     ("users: GET needs no permission bit (account data leaks to any key)", "404 no_such_route", "8: open to any key"),
 ];
-const BROADCAST: &str = "broadcast comes with its own work";
 
 /// What is not replayed, and why.
 const SKIPPED: &[(&str, &str)] = &[

@@ -1,8 +1,10 @@
 //! Builds a running hub from settings and a clock, for `main` and for tests alike; starts the jobs; drains.
 
+mod chores;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -11,33 +13,30 @@ use actix_web::{App, HttpServer};
 use anyhow::Context;
 use secrecy::SecretString;
 
-use crate::accounts::{self, Passwords};
-use crate::clock::{Clock, Timestamp};
-use crate::db::{Change, ChangeLog, Changes, Conn, Db, Fault, Tx, secret as stored_secret};
+pub use chores::{CHORES, Chore, run_if_due, trim};
+
+use crate::accounts::Passwords;
+use crate::clock::Clock;
+use crate::db::{Change, ChangeLog, Conn, Db, Fault, Notices, secret as stored_secret};
 use crate::devices::Lookup;
-use crate::error::Error;
 use crate::gateways::{Airnotifier, Backends, Connections, Gateways, Tls};
 use crate::hub::{Doors, Hub};
-use crate::jobs::Jobs;
+use crate::jobs::{Board, Jobs};
 use crate::keys::{Grants, Table};
 use crate::limits::Rate;
-use crate::mail::{self, Desk, Outbox, Sender};
+use crate::mail::{Desk, Outbox, Sender};
 use crate::proof::Prober;
-use crate::push::{self, Counts, Hall};
+use crate::push::{self, Counts, Hall, Seen};
 use crate::registrations;
 use crate::routes;
 use crate::secret::Keyring;
 use crate::settings::{ClaimedPush, Profile, Settings};
-use crate::sites::{self, SiteError};
 use crate::web::{Assets, Proxies};
 
 /// How many devices are kept in memory: some 200 bytes each.
 const CACHED_DEVICES: usize = 200_000;
 /// How long requests that have begun may take once the hub is told to stop.
 const DRAIN_SECONDS: u64 = 15;
-
-/// How many accounts that nobody has confirmed are forgotten at once.
-const FORGOTTEN_AT_ONCE: i64 = 200;
 /// How long jobs may take to end.
 const JOBS_DRAIN: Duration = Duration::from_secs(10);
 
@@ -97,7 +96,15 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
     let flood = Rate::per_minute("device", settings.limits.push_per_device_per_minute);
     let lookup = Arc::new(Lookup::start(db.clone(), &clock, flood, CACHED_DEVICES));
     let (told_table, told_lookup) = (table.clone(), lookup.clone());
-    db.listen(Arc::new(move |conn, changes| take_up(&told_table, &told_lookup, conn, changes)));
+    let notices = match &settings.redis {
+        Some(url) => Notices::start(url, &ring.name())?,
+        None => Notices::default(),
+    };
+    let tell = notices.clone();
+    db.listen(Arc::new(move |conn, changes| {
+        tell.tell();
+        take_up(&told_table, &told_lookup, conn, changes)
+    }));
     let (loaded, now) = (table.clone(), clock.now());
     let changes = db.read(move |conn| {
         // The place in the log first: what changes while everything is read is read again.
@@ -129,6 +136,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         binding: settings.devices.binding,
         payload_bytes: settings.limits.payload_bytes,
         trial_devices: settings.limits.trial_devices,
+        seen: Seen::new(settings.devices.stale_after),
     };
     let smtp = settings.mail.smtp_url.as_ref();
     let shows_letters = settings.profile() == Profile::Local;
@@ -150,11 +158,15 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         hall: Arc::new(hall),
         counts: Counts::default(),
         changes,
+        notices,
         prober: Prober::new(settings.verification.allow_private_networks),
         proxies: Proxies::new(settings.server.trusted_proxies.clone()),
         assets: Assets::new(""),
         limits: settings.limits.clone(),
         rotation_overlap: settings.keys.rotation_overlap,
+        remind_keys_after: settings.keys.remind_after,
+        devices: settings.devices,
+        board: Board::default(),
         over_limit_grace: settings.registration.over_limit_grace,
         sitecheck_from: settings.registration.sitecheck_from.clone(),
     })
@@ -203,6 +215,8 @@ impl Running {
             tracing::warn!("a job did not end in time; what it has leased is taken up after its lease");
         }
         self.hub.counts.flush(&self.hub.db).await.context("last counts")?;
+        self.hub.hall.seen.flush(&self.hub.db).await.context("last devices seen")?;
+        chores::note_key_use(&self.hub).await.context("last use of keys")?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -219,6 +233,7 @@ pub fn start(settings: &Settings, hub: Hub) -> anyhow::Result<Running> {
     let address = listener.local_addr()?;
     let (shared, body_bytes) = (hub.clone(), settings.limits.body_bytes);
     let (assets, tls) = (Data::new(hub.assets.clone()), Tls::load()?);
+    let for_jobs = Data::new(Connections::new(&tls));
     let server = HttpServer::new(move || {
         // One client and one set of counters a worker: neither is shared with another thread while a push is on its way.
         App::new()
@@ -233,94 +248,13 @@ pub fn start(settings: &Settings, hub: Hub) -> anyhow::Result<Running> {
     .shutdown_timeout(DRAIN_SECONDS)
     .listen(listener)?
     .run();
-    let jobs = jobs(&hub);
+    let jobs = chores::start(&hub, for_jobs);
     tracing::info!(%address, public_url = hub.public_url.as_str(), "listening");
     Ok(Running { address, hub, server, jobs })
-}
-
-fn jobs(hub: &Data<Hub>) -> Jobs {
-    let mut jobs = Jobs::default();
-    let h = hub.clone();
-    jobs.every("changes", Duration::from_millis(500), move || follow(h.clone()));
-    let h = hub.clone();
-    jobs.every("outbox", Duration::from_millis(500), move || {
-        let h = h.clone();
-        async move { h.outbox.turn().await.map(|_| ()) }
-    });
-    let h = hub.clone();
-    jobs.every("counts", Duration::from_secs(5), move || {
-        let h = h.clone();
-        async move { h.counts.flush(&h.db).await }
-    });
-    let h = hub.clone();
-    jobs.every("key use", Duration::from_secs(60), move || note_key_use(h.clone()));
-    let h = hub.clone();
-    jobs.every("trim", Duration::from_secs(3_600), move || {
-        let (h, now) = (h.clone(), h.clock.now());
-        async move { h.db.write(move |tx| trim(tx, now)).await.map_err(Error::from) }
-    });
-    let h = hub.clone();
-    jobs.every("user limit", Duration::from_secs(600), move || {
-        let (h, now) = (h.clone(), h.clock.now());
-        async move {
-            let shared = h.clone();
-            let ended = h.db.write(move |tx| sites::end_grace(tx, &shared.desk, now, shared.limits.max_site_users));
-            ended.await.map(|_| ()).map_err(Error::from)
-        }
-    });
-    jobs
-}
-
-/// Forgets what nobody needs any more.
-///
-/// # Errors
-/// When it can't be written.
-pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
-    accounts::trim(tx.conn(), now)?;
-    ChangeLog::trim(tx.conn(), now)?;
-    mail::trim(tx.conn(), now)?;
-    registrations::trim(tx.conn(), now)?;
-    registrations::drop_unheard(tx, now)?;
-    sites::erase_contacts(tx, now)?;
-    for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
-        if sites::forget_registered(tx, account)? {
-            accounts::forget(tx, account)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes up what other nodes and the command line have changed. What fails is told again by the next look.
-async fn follow(hub: Data<Hub>) -> Result<(), Fault> {
-    let (table, lookup, log, now) = (hub.hall.table.clone(), hub.hall.lookup.clone(), hub.changes.clone(), hub.clock.now());
-    let read = hub.db.read(move |conn| {
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = log.look(conn, now)?;
-        match &news.changes {
-            Changes::These(changes) if changes.is_empty() => {}
-            Changes::These(changes) => take_up(&table, &lookup, conn, changes)?,
-            Changes::Everything => {
-                table.load(conn, now)?;
-                lookup.forget_all();
-            }
-        }
-        log.take_up(news);
-        Ok(())
-    });
-    read.await
 }
 
 /// Both are told of everything, whatever becomes of the other.
 fn take_up(table: &Table, lookup: &Lookup, conn: &mut Conn, changes: &[Change]) -> Result<(), Fault> {
     let keys = table.follow(conn, changes);
     lookup.follow(conn, changes).and(keys)
-}
-
-/// Writes when keys were last used: once a minute, not with each push.
-async fn note_key_use(hub: Data<Hub>) -> Result<(), Fault> {
-    let used = hub.hall.table.used_since(hub.clock.now() - Duration::from_secs(120));
-    if used.is_empty() {
-        return Ok(());
-    }
-    hub.db.write(move |tx| crate::keys::note_use(tx.conn(), &used)).await
 }
