@@ -26,6 +26,7 @@ pub mod devices; // enrolment, feedback; the cache
 pub mod gateways; // what delivers
 pub mod push; // decide, hand over, count
 pub mod broadcasts; // one message to all devices of a site
+pub mod idempotency; // what was asked before, and its answer
 
 // What a request may use, and who asks.
 pub mod hub;
@@ -37,6 +38,7 @@ pub mod my; // a site's admin
 pub mod staff; // the hub team
 pub mod keyed; // who holds an access key
 pub mod moodle; // a Moodle, in the hub protocol's words
+pub mod api; // programs: the native API
 
 // Above all.
 pub mod routes; // every route on one page

@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::accounts::Role;
 use crate::visit::{Who, allow, pages};
-use crate::{keyed, moodle, my, public, staff};
+use crate::{api, keyed, moodle, my, public, staff};
 
 /// A row: who may do what where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ const ANALYST: Who = Who::Staff(Role::Analyst);
 rows! { page_rows, configure_pages {
     GET  "/"                                  public::front::show,             Who::Anyone;
     GET  "/help"                              public::texts::help,             Who::Anyone;
+    GET  "/docs/api"                          api::docs::show,                 Who::Anyone;
     GET  "/privacy"                           public::texts::privacy,          Who::Anyone;
     GET  "/register"                          public::register::show,          Who::Anyone;
     POST "/register"                          public::register::submit,        Who::Anyone;
@@ -156,7 +157,31 @@ rows! { v2_rows, configure_v2 {
     POST   "/broadcast/"        keyed::broadcast::start,  Who::Key;
 } }
 
+// The native API. What is fixed comes before what is an id.
+rows! { api_rows, configure_api {
+    GET    "/site"                          api::site::show,            Who::Key;
+    GET    "/keys"                          api::keys::index,           Who::Key;
+    POST   "/keys"                          api::keys::issue,           Who::Key;
+    POST   "/keys/{key}/rotate"             api::keys::rotate,          Who::Key;
+    GET    "/keys/{key}"                    api::keys::show,            Who::Key;
+    DELETE "/keys/{key}"                    api::keys::revoke,          Who::Key;
+    GET    "/devices/unregistered"          api::devices::unregistered, Who::Key;
+    GET    "/devices"                       api::devices::index,        Who::Key;
+    GET    "/devices/{device}"              api::devices::show,         Who::Key;
+    PATCH  "/devices/{device}"              api::devices::change,       Who::Key;
+    DELETE "/devices/{device}"              api::devices::forget,       Who::Key;
+    POST   "/push/batch"                    api::push::batch,           Who::Key;
+    GET    "/usage"                         api::usage::usage,          Who::Key;
+    GET    "/deliveries"                    api::usage::deliveries,     Who::Key;
+    GET    "/broadcasts"                    api::broadcasts::index,     Who::Key;
+    POST   "/broadcasts"                    api::broadcasts::start,     Who::Key;
+    GET    "/broadcasts/{broadcast}"        api::broadcasts::show,      Who::Key;
+    POST   "/broadcasts/{broadcast}/cancel" api::broadcasts::cancel,    Who::Key;
+    POST   "/leaked-keys"                   api::leaks::report,         Who::Anyone;
+} }
+
 rows! { operator_rows, configure_operators {
+    GET "/openapi.json"  api::openapi::serve,     Who::Anyone;
     GET "/healthz"       public::health::alive,   Who::Anyone;
     GET "/readyz"        public::health::ready,   Who::Anyone;
     GET "/static/{name}" crate::web::serve_asset, Who::Anyone;
@@ -169,7 +194,7 @@ fn answers(row: &Method, asked: &Method) -> bool {
 }
 
 async fn method_not_allowed(req: HttpRequest, methods: Vec<Method>) -> actix_web::HttpResponse {
-    let asked = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+    let asked = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
     let allowed: Vec<&str> = asked.iter().filter(|asked| methods.iter().any(|row| answers(row, asked))).map(Method::as_str).collect();
     let is_keyed = req.path().starts_with("/api/v2/push");
     let mut response = if is_keyed { keyed::wrong_method(&req) } else { actix_web::HttpResponse::MethodNotAllowed().finish() };
@@ -190,6 +215,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(web::scope("/accesskeys").wrap(from_fn(keyed::face)).configure(configure_accesskeys))
         .service(web::scope("/tokens").wrap(from_fn(keyed::face)).configure(configure_tokens).default_service(web::route().to(not_found)))
         .service(web::scope("/api/v2").wrap(from_fn(keyed::face)).configure(configure_v2).default_service(web::route().to(not_found)))
+        .service(web::scope("/api/v1").wrap(from_fn(api::face)).configure(configure_api).default_service(web::route().to(not_found)))
         .configure(configure_operators)
         .service(
             web::scope("/{slash:/?}local/hub/webservice")

@@ -15,6 +15,7 @@ use crate::devices::{self, Due};
 use crate::error::Error;
 use crate::gateways::Connections;
 use crate::hub::Hub;
+use crate::idempotency;
 use crate::jobs::{self, Jobs};
 use crate::keys;
 use crate::mail;
@@ -188,6 +189,7 @@ pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     registrations::drop_unheard(tx, now)?;
     sites::erase_contacts(tx, now)?;
     broadcasts::trim(tx.conn(), now)?;
+    idempotency::trim(tx.conn(), now)?;
     for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
         if sites::forget_registered(tx, account)? {
             accounts::forget(tx, account)?;

@@ -11,10 +11,10 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::accounts::Role;
-use crate::app;
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::telemetry;
+use crate::{api, app};
 
 /// A self-hosted registration hub and push access point for Moodle sites.
 #[derive(Parser)]
@@ -65,6 +65,8 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Print the native API as OpenAPI 3.1.
+    Openapi,
     /// Check database, mail and gateways, and say what is wrong.
     Doctor,
 }
@@ -161,6 +163,11 @@ fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
         print_settings(&settings);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Openapi = command {
+        let document = api::openapi::document(settings.server.public_url.as_str(), settings.apps.keys().map(String::as_str));
+        say(serde_json::to_string_pretty(&document)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     telemetry::start(&settings.log);
     actix_web::rt::System::new().block_on(async move {
         match command {
@@ -178,7 +185,7 @@ fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Key { command: KeyCommand::Revoke { site, key } } => operate::revoke_key(&settings, &site, &key).await,
             Command::Audit { command: AuditCommand::Verify } => operate::verify_audit(&settings),
             Command::Doctor => doctor::examine(&settings).await,
-            Command::Config { .. } => Ok(ExitCode::SUCCESS),
+            Command::Config { .. } | Command::Openapi => Ok(ExitCode::SUCCESS),
         }
     })
 }

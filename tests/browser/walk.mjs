@@ -227,7 +227,7 @@ async function walk(width, hub, sink, between, javaScriptEnabled = true) {
   await page.getByLabel("New password").fill(`${PASSWORD} too`);
   await press(page, "Set the password");
   report.check("the new password logs in", page.url().endsWith("/my/sites"), page.url());
-  for (const [path, name] of [["/help", "help"], ["/privacy", "privacy"], ["/leaked-key", "leaked-key"], ["/nowhere", "not-found"]]) {
+  for (const [path, name] of [["/help", "help"], ["/privacy", "privacy"], ["/leaked-key", "leaked-key"], ["/docs/api", "api-docs"], ["/nowhere", "not-found"]]) {
     await page.goto(hub.url + path);
     await see(name);
   }

@@ -75,7 +75,7 @@ impl Node {
     }
 }
 
-/// Revokes by the command line; gives how long the other one still took the key.
+/// Revokes on one process by the native API; gives how long the other one still took the key.
 async fn revoked_elsewhere(more: &[(&str, &str)]) -> Duration {
     let hub = TestHub::start().await;
     let site = hub.active_site().await;
@@ -85,11 +85,9 @@ async fn revoked_elsewhere(more: &[(&str, &str)]) -> Duration {
     for node in [&one, &two] {
         assert_eq!(node.push(&key).await.0, 202);
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
-    let revoked = command.env("BELFRY_DATABASE__URL", &database).args(["key", "revoke", &site.id.to_string(), &id.to_string()]).output();
-    assert!(revoked.unwrap().status.success());
+    assert_eq!(one.send(Method::DELETE, &format!("/api/v1/keys/{id}"), &site.key, String::new()).await.0, 204);
     let refused = |(status, body): (u16, String)| status == 400 && body.contains("key_revoked");
-    until("one process refuses it", Duration::from_secs(1), || async { refused(one.check(&key).await) }).await;
+    assert!(refused(one.check(&key).await), "not at once where it was revoked");
     let took = until("the other process refuses it", Duration::from_secs(1), || async { refused(two.check(&key).await) }).await;
     assert!(refused(two.push(&key).await));
     assert_eq!(two.push(&site.key).await.0, 202);
