@@ -117,14 +117,19 @@ enum KeyCommand {
     List { site: String },
     /// Give an access key a successor; prints it, once. The key itself goes on working for the overlap.
     Rotate {
-        site: String,
-        key: String,
+        /// The key itself, or its id; a site's id may stand before it.
+        #[arg(num_args = 1..=2, required = true, value_names = ["SITE", "KEY"])]
+        key: Vec<String>,
         /// Such as `7d`, `1h` or `0`; what `keys.rotation_overlap` says if not given.
         #[arg(long)]
         overlap: Option<String>,
     },
-    /// Revoke an access key of a site: within a second no node takes it.
-    Revoke { site: String, key: String },
+    /// Revoke an access key: within a second no node takes it.
+    Revoke {
+        /// The key itself, or its id; a site's id may stand before it.
+        #[arg(num_args = 1..=2, required = true, value_names = ["SITE", "KEY"])]
+        key: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -179,10 +184,8 @@ fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
             }
             Command::Key { command: KeyCommand::Issue { site, kind } } => operate::issue_key(&settings, &site, &kind).await,
             Command::Key { command: KeyCommand::List { site } } => operate::list_keys(&settings, &site),
-            Command::Key { command: KeyCommand::Rotate { site, key, overlap } } => {
-                operate::rotate_key(&settings, &site, &key, overlap.as_deref()).await
-            }
-            Command::Key { command: KeyCommand::Revoke { site, key } } => operate::revoke_key(&settings, &site, &key).await,
+            Command::Key { command: KeyCommand::Rotate { key, overlap } } => operate::rotate_key(&settings, &key, overlap.as_deref()).await,
+            Command::Key { command: KeyCommand::Revoke { key } } => operate::revoke_key(&settings, &key).await,
             Command::Audit { command: AuditCommand::Verify } => operate::verify_audit(&settings),
             Command::Doctor => doctor::examine(&settings).await,
             Command::Config { .. } | Command::Openapi => Ok(ExitCode::SUCCESS),

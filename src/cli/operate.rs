@@ -11,9 +11,12 @@ use crate::accounts::{self, Role};
 use crate::app;
 use crate::audit::{self, Actor, Reason};
 use crate::clock::Clock;
+use crate::db::Db;
 use crate::error::Error;
+use crate::ids::{KeyId, SiteId};
 use crate::keys::{self, KeyKind, Overlap, Rotation};
 use crate::mail::{Desk, EmailAddress};
+use crate::secret::Keyring;
 use crate::settings::Settings;
 use crate::sites::{self, Country, Description, Language, NewSite, Privacy, ProofKind, SiteName, SiteUrl, Users};
 
@@ -86,11 +89,23 @@ pub async fn issue_key(settings: &Settings, site: &str, kind: &str) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
+/// The key that somebody means: by itself or by its id, maybe behind its site's.
+fn located(db: &Db, ring: &Keyring, words: &[String]) -> anyhow::Result<(SiteId, KeyId)> {
+    let (site, key) = match words {
+        [site, key] => (Some(site.parse::<SiteId>().context("the site's id")?), key),
+        [key] => (None, key),
+        _ => anyhow::bail!("name one key"),
+    };
+    let found = db.read_here(|conn| keys::locate(conn, ring, key))?.filter(|found| site.is_none_or(|site| site == found.site_id));
+    let found = found.context("there is no such key: give its id, as `belfry key list` has it, or the key itself")?;
+    Ok((found.site_id, found.id))
+}
+
 /// `belfry key rotate`
-pub async fn rotate_key(settings: &Settings, site: &str, key: &str, overlap: Option<&str>) -> anyhow::Result<ExitCode> {
+pub async fn rotate_key(settings: &Settings, words: &[String], overlap: Option<&str>) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
     let ring = app::keyring(settings, &db).await?;
-    let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
+    let (site, key) = located(&db, &ring, words)?;
     let overlap = match overlap {
         None => settings.keys.rotation_overlap,
         Some(text) => Overlap::parse(text).or_else(worded("--overlap"))?.0,
@@ -119,9 +134,10 @@ pub fn list_keys(settings: &Settings, site: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// `belfry key revoke`
-pub async fn revoke_key(settings: &Settings, site: &str, key: &str) -> anyhow::Result<ExitCode> {
+pub async fn revoke_key(settings: &Settings, words: &[String]) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
-    let (site, key) = (site.parse().context("the site's id")?, key.parse().context("the key's id")?);
+    let ring = app::keyring(settings, &db).await?;
+    let (site, key) = located(&db, &ring, words)?;
     let now = Clock::system().now();
     db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key, "").map_err(Error::from)).await?;
     say("The key is revoked.");

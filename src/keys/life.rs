@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{AccessKey, KeyHash, KeyKind, KeyState, Permissions, PlainKey, store};
 use crate::audit::{self, Actor, Event};
 use crate::clock::Timestamp;
-use crate::db::{Change, Fault, Tx};
+use crate::db::{Change, Conn, Fault, Tx};
 use crate::error::Error;
 use crate::ids::{DeviceId, KeyId, SiteId};
 use crate::secret::Keyring;
@@ -251,6 +251,18 @@ pub fn revoke_of_devices(tx: &mut Tx, now: Timestamp, devices: &[DeviceId]) -> R
         tx.changed(now, Change::Key(id))?;
     }
     Ok(())
+}
+
+/// The key that an operator means: by itself, or by its id.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn locate(conn: &mut Conn, ring: &Keyring, text: &str) -> Result<Option<AccessKey>, Fault> {
+    match (text.parse(), KeyHash::of_presented(ring, text)) {
+        (Ok(id), _) => store::by_id(conn, id),
+        (Err(_), Some(hash)) => store::by_hash(conn, &hash),
+        (Err(_), None) => Ok(None),
+    }
 }
 
 /// Revokes a key that somebody has found where it should not be. Gives it, if it was one of this hub's that still worked.

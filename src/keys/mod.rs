@@ -8,7 +8,7 @@ mod secret;
 mod store;
 mod table;
 
-pub use life::{KeyError, Rotated, Rotation, Wanted, issue, issue_requested, revoke, revoke_all, revoke_of_devices, rotate};
+pub use life::{KeyError, Rotated, Rotation, Wanted, issue, issue_requested, locate, revoke, revoke_all, revoke_of_devices, rotate};
 pub use model::{AccessKey, KeyKind, KeyState, Overlap, Permissions};
 pub use reminders::{remind_of_age, remind_of_ends, take_leak, tell_revoked};
 pub use secret::{KeyHash, PlainKey};

@@ -47,6 +47,9 @@ pub fn remind_of_ends(tx: &mut Tx, desk: &Desk, now: Timestamp) -> Result<usize,
     let due: Vec<AccessKey> = ending.into_iter().filter(|(key, rotated_at)| is_in_use(key, *rotated_at, now)).map(|(key, _)| key).collect();
     for key in &due {
         let (site, Some(end)) = (site_of(tx, key.site_id)?, key.expires_at) else { continue };
+        if !store::note_end_told(tx.conn(), key.id, now)? {
+            continue;
+        }
         let told = sites::tell(tx, now, &site, |name| {
             Box::new(KeyEnding {
                 hub: desk.hub(),
@@ -60,7 +63,6 @@ pub fn remind_of_ends(tx: &mut Tx, desk: &Desk, now: Timestamp) -> Result<usize,
             })
         });
         told.map_err(untold)?;
-        store::note_end_told(tx.conn(), key.id, now)?;
     }
     Ok(due.len())
 }
@@ -76,6 +78,9 @@ pub fn remind_of_age(tx: &mut Tx, desk: &Desk, now: Timestamp, after: Duration) 
     let old = store::old_untold(tx.conn(), now - after, now - IN_USE, now - AGE_AGAIN)?;
     for key in &old {
         let site = site_of(tx, key.site_id)?;
+        if !store::note_age_told(tx.conn(), key.id, now, now - AGE_AGAIN)? {
+            continue;
+        }
         // Who has no key that works has nothing to rotate.
         if site.may_have_keys() {
             let told = sites::tell(tx, now, &site, |name| {
@@ -91,7 +96,6 @@ pub fn remind_of_age(tx: &mut Tx, desk: &Desk, now: Timestamp, after: Duration) 
             });
             told.map_err(untold)?;
         }
-        store::note_age_told(tx.conn(), key.id, now)?;
     }
     Ok(old.len())
 }

@@ -159,6 +159,11 @@ pub fn find(conn: &mut Conn, site: SiteId, id: KeyId) -> Result<Option<AccessKey
     Ok(of_site.select(AccessKey::as_select()).first(conn).optional()?)
 }
 
+/// A key of whatever site.
+pub(super) fn by_id(conn: &mut Conn, id: KeyId) -> Result<Option<AccessKey>, Fault> {
+    Ok(access_keys::table.find(id).select(AccessKey::as_select()).first(conn).optional()?)
+}
+
 /// A key by what it hashes to.
 ///
 /// # Errors
@@ -221,9 +226,10 @@ pub(super) fn ending_untold(conn: &mut Conn, now: Timestamp, within: Duration) -
     Ok(joined.order(access_keys::id).limit(500).select((AccessKey::as_select(), successor.field(access_keys::created_at))).load(conn)?)
 }
 
-pub(super) fn note_end_told(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), Fault> {
-    diesel::update(access_keys::table.find(id)).set(access_keys::end_told_at.eq(now)).execute(conn)?;
-    Ok(())
+/// Notes that the owner is told of a key's end. `false`: somebody was faster.
+pub(super) fn note_end_told(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<bool, Fault> {
+    let untold = access_keys::table.find(id).filter(access_keys::end_told_at.is_null());
+    Ok(diesel::update(untold).set(access_keys::end_told_at.eq(now)).execute(conn)? == 1)
 }
 
 /// Keys of sites and for devices that work without an end, made before `made_before` and used since `used_since`, whose age
@@ -241,7 +247,9 @@ pub(super) fn old_untold(
     Ok(found.select(AccessKey::as_select()).load(conn)?)
 }
 
-pub(super) fn note_age_told(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), Fault> {
-    diesel::update(access_keys::table.find(id)).set(access_keys::age_told_at.eq(now)).execute(conn)?;
-    Ok(())
+/// Notes that the owner is told of a key's age. `false`: somebody was faster.
+pub(super) fn note_age_told(conn: &mut Conn, id: KeyId, now: Timestamp, told_before: Timestamp) -> Result<bool, Fault> {
+    let untold = access_keys::age_told_at.is_null().or(access_keys::age_told_at.lt(told_before));
+    let key = access_keys::table.find(id).filter(untold);
+    Ok(diesel::update(key).set(access_keys::age_told_at.eq(now)).execute(conn)? == 1)
 }

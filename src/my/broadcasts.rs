@@ -9,7 +9,7 @@ use super::views::{self, SiteHead};
 use crate::audit::Actor;
 use crate::broadcasts::{self, Broadcast, BroadcastState, Draft};
 use crate::clock::Timestamp;
-use crate::devices::AppName;
+use crate::devices::{self, AppName};
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::{BroadcastId, SiteId};
@@ -96,6 +96,7 @@ struct BroadcastsPage {
     /// Why none can be started now.
     why_not: Option<String>,
     per_second: u32,
+    devices: i64,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -104,13 +105,16 @@ struct BroadcastsPage {
 struct Shown {
     site: Site,
     found: Vec<Broadcast>,
+    /// How many devices the site has.
+    devices: i64,
 }
 
 async fn read(hub: &Hub, owner: &Owner, id: SiteId, before: Option<BroadcastId>) -> Result<Shown, Error> {
     let account = owner.account.id;
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
-        Ok::<_, Error>(Shown { site, found: broadcasts::page(conn, id, before, PAGE as i64 + 1)? })
+        let devices = devices::count(conn, id)?;
+        Ok::<_, Error>(Shown { site, found: broadcasts::page(conn, id, before, PAGE as i64 + 1)?, devices })
     });
     read.await
 }
@@ -123,7 +127,7 @@ fn why_not(hub: &Hub, site: &Site) -> Option<String> {
 }
 
 fn page(hub: &Hub, owner: &Owner, shown: Shown, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
-    let Shown { site, mut found } = shown;
+    let Shown { site, mut found, devices } = shown;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let app = if fields.text("app").is_empty() { MOODLE_APP } else { fields.text("app") };
@@ -140,6 +144,7 @@ fn page(hub: &Hub, owner: &Owner, shown: Shown, fields: &Fields, errors: &FieldE
         form,
         why_not: why_not(hub, &site),
         per_second: hub.limits.broadcast_per_second.get(),
+        devices,
         next: found.last().filter(|_| more).map(|last| last.id.to_string()),
         rows: found.into_iter().map(Row::new).collect(),
     };

@@ -170,6 +170,31 @@ async fn revoke(hub: &TestHub, site: SiteId, key: KeyId) {
     hub.hub.db.write(move |tx| keys::revoke(tx, now, Actor::Operator, site, key, "")).await.unwrap();
 }
 
+/// By the key itself, by its id, and by its site's and its own.
+#[actix_web::test]
+async fn an_operator_names_a_key_in_each_way() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let belfry = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        let done = command.env("BELFRY_DATABASE__URL", hub.database_url()).args(words).output().unwrap();
+        (done.status.success(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (done, successor) = belfry(&["key", "rotate", &site.key, "--overlap", "1h"]);
+    assert!(done && successor.trim().starts_with("belfry_s_"), "{successor}");
+    let (id, _) = hub.key(site.id, KeyKind::Devices).await;
+    assert!(belfry(&["key", "revoke", &id.to_string()]).0);
+    let (id, _) = hub.key(site.id, KeyKind::Devices).await;
+    assert!(!belfry(&["key", "revoke", &id.to_string(), &site.id.to_string()]).0);
+    assert!(belfry(&["key", "revoke", &site.id.to_string(), &id.to_string()]).0);
+    assert!(!belfry(&["key", "revoke", "belfry_s_nonsense"]).0);
+    let (_, list) = belfry(&["key", "list", &site.id.to_string()]);
+    assert_eq!(list.matches("revoked").count(), 2, "{list}");
+    assert_eq!((list.matches("ending").count(), list.matches("working").count()), (1, 1), "{list}");
+    let (done, document) = belfry(&["openapi"]);
+    assert!(done && document.contains("\"openapi\": \"3.1"), "{done}");
+}
+
 /// kill -9 in the middle of a broadcast: another node goes on with it, and no phone rings twice.
 #[actix_web::test]
 async fn a_broadcast_goes_on_after_a_kill_and_no_device_gets_it_twice() {
