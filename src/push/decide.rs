@@ -1,21 +1,22 @@
 //! Decides and hands over, in the order of design.md section 6. Nothing here reads or writes HTTP.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::count::{Noted, Tally};
+use super::enrol::{How, Told, enrol_now};
 use super::refusal::{Refusal, RefusalKind};
-use crate::clock::{Clock, Timestamp};
+use super::seen::Seen;
+use crate::clock::Clock;
 use crate::db::{Db, Fault};
-use crate::devices::{self, AppName, By, Cached, DeviceLanguage, DeviceToken, Enrolled, Enrolment, Lookup, Sealed, TokenHash};
+use crate::devices::{self, Cached, DeviceToken, Lookup, Sealed, TokenHash};
 use crate::gateways::decode::{self, Body};
 use crate::gateways::translate::{self, CantTranslate};
 use crate::gateways::{BUDGET, Connections, Gateways, Message, Trouble, Verdict};
-use crate::ids::{DeviceId, PushId};
-use crate::keys::{Grant, KeyKind, KeyRefusal, Permissions, SiteCell, Table};
+use crate::ids::PushId;
+use crate::keys::{Grant, KeyRefusal, Permissions, SiteCell, Table};
 use crate::limits::Network;
 use crate::secret::Keyring;
 use crate::settings::{Binding, GatewayName};
@@ -40,48 +41,6 @@ pub struct Hall {
     pub seen: Seen,
 }
 
-/// Devices that pushes have arrived at: written together, now and then. Each is noted once a day, or as often as staleness needs.
-pub struct Seen {
-    noted: Mutex<Vec<(DeviceId, Timestamp)>>,
-    each: Duration,
-}
-
-/// How often it is written at most that a device is alive.
-const SEEN_EACH: Duration = Duration::from_secs(86_400);
-
-/// How many share one transaction: enrolments wait behind it.
-const SEEN_A_WRITE: usize = 500;
-
-impl Seen {
-    /// `stale_after`: after how long unseen a device is deleted; nothing: never.
-    pub fn new(stale_after: Duration) -> Self {
-        let each = if stale_after.is_zero() { SEEN_EACH } else { SEEN_EACH.min(stale_after / 4) };
-        Self { noted: Mutex::default(), each }
-    }
-
-    fn note(&self, id: DeviceId, at: Timestamp) {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).push((id, at));
-    }
-
-    /// Writes what was noted since the last time.
-    ///
-    /// # Errors
-    /// When the database does not answer; then they are kept for the next time.
-    pub async fn flush(&self, db: &Db) -> Result<(), Fault> {
-        let mut all = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        while !all.is_empty() {
-            let some: Arc<[(DeviceId, Timestamp)]> = all.split_off(all.len().saturating_sub(SEEN_A_WRITE)).into();
-            let written = some.clone();
-            if let Err(fault) = db.write(move |tx| devices::note_seen(tx, &written)).await {
-                all.extend_from_slice(&some);
-                self.noted.lock().unwrap_or_else(PoisonError::into_inner).append(&mut all);
-                return Err(fault);
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The two headers of the keyed API, as they came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Request<'a> {
@@ -93,8 +52,8 @@ pub struct Request<'a> {
 
 /// A caller whose key is good: what comes before a look at the body.
 pub struct Caller<'a> {
-    grant: Grant,
-    app: &'a str,
+    pub(super) grant: Grant,
+    pub(super) app: &'a str,
     /// By when the caller is answered, whatever happens.
     until: Instant,
 }
@@ -240,7 +199,7 @@ fn confirm(hall: &Hall, device: &Cached) {
 }
 
 /// Rows 3 to 5: the site may push, the key may do this, the app is served.
-fn admitted(hall: &Hall, caller: &Caller<'_>, needed: Permissions, or_else: RefusalKind) -> Result<GatewayName, Refusal> {
+pub(super) fn admitted(hall: &Hall, caller: &Caller<'_>, needed: Permissions, or_else: RefusalKind) -> Result<GatewayName, Refusal> {
     may_push(caller.grant.site())?;
     if !caller.grant.permissions().may(needed) {
         return Err(or_else.into());
@@ -351,35 +310,8 @@ fn noted(fault: &Fault) {
     tracing::warn!(error = %fault, "what a push taught of its device could not be kept");
 }
 
-fn busy(_: Fault) -> Refusal {
+pub(super) fn busy(_: Fault) -> Refusal {
     Refusal::later(RefusalKind::Busy, BUDGET)
-}
-
-/// What an enrolment is made by: each way has a rate of its own, so that a key that is on every phone can't use up the
-/// site's.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
-    Site,
-    Device,
-    Push,
-}
-
-/// Rows 3 to 5 for somebody who wants to enrol devices: what comes before a look at the body.
-///
-/// # Errors
-/// The first check that failed.
-pub fn may_enrol(hall: &Hall, caller: &Caller<'_>) -> Result<(), Refusal> {
-    admitted(hall, caller, Permissions::CREATE_TOKEN, RefusalKind::MayNotCreate).map(|_| ())
-}
-
-/// What is told of a device along with its token.
-#[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
-    /// Its platform, as the client names it.
-    pub device: &'a str,
-    pub channel: &'a str,
-    /// None: as it was, or not known.
-    pub language: Option<&'a str>,
 }
 
 /// Rows 3 to 5 for somebody who wants to send to all devices of the site: what comes before a look at the body.
@@ -388,85 +320,6 @@ pub struct Told<'a> {
 /// The first check that failed.
 pub fn may_broadcast(hall: &Hall, caller: &Caller<'_>) -> Result<(), Refusal> {
     admitted(hall, caller, Permissions::SEND_BROADCAST, RefusalKind::MayNotBroadcast).map(|_| ())
-}
-
-/// Enrols a token for a caller who may. `true`: it is new.
-///
-/// # Errors
-/// The first check that failed.
-pub async fn enrol(hall: &Hall, caller: &Caller<'_>, token: &str, told: Told<'_>) -> Result<bool, Refusal> {
-    let device = told.device;
-    let token = DeviceToken::parse(token).map_err(|words| Refusal::of_field(RefusalKind::InvalidToken, "token", words))?;
-    // A plain APNs token (`wire/airnotifier-server.md` 2, check 3, and 5).
-    if device.eq_ignore_ascii_case("ios") && (token.expose().len() != 64 || !token.expose().bytes().all(|b| b.is_ascii_hexdigit())) {
-        return Err(Refusal::of_field(RefusalKind::InvalidToken, "token", "an iOS device token is 64 hexadecimal digits"));
-    }
-    let how = if caller.grant.kind() == KeyKind::Site { How::Site } else { How::Device };
-    if caller.grant.kind() == KeyKind::Device {
-        // Before anything is looked up: a leaked phone must keep nobody waiting.
-        let limiter = caller.grant.site().self_enrol_limiter(hall.table.grants(), &hall.clock);
-        limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
-        only_its_own(hall, caller, token.hash(&hall.ring)).await?;
-    }
-    let enrolled = enrol_now(hall, caller, token, told, how).await?;
-    Ok(matches!(enrolled, Enrolled::New(_)))
-}
-
-/// A key of one device is good for that device's token and for no other.
-async fn only_its_own(hall: &Hall, caller: &Caller<'_>, hash: TokenHash) -> Result<(), Refusal> {
-    if caller.grant.kind() != KeyKind::Device {
-        return Ok(());
-    }
-    let asked = hall.lookup.find((caller.grant.site().id, hash)).await.map_err(busy)?;
-    let is_own = asked.is_some_and(|device| caller.grant.device() == Some(device.id));
-    if is_own { Ok(()) } else { Err(RefusalKind::OtherDevice.into()) }
-}
-
-async fn enrol_now(hall: &Hall, caller: &Caller<'_>, token: DeviceToken, told: Told<'_>, how: How) -> Result<Enrolled, Refusal> {
-    let language = told.language.map(DeviceLanguage::parse).transpose();
-    let language = language.map_err(|words| Refusal::of_field(RefusalKind::BadBody, "language", words))?;
-    let (site, grants) = (caller.grant.site(), hall.table.grants());
-    let limiter = match how {
-        How::Site => site.enrol_limiter(grants, &hall.clock),
-        How::Device => site.self_enrol_limiter(grants, &hall.clock),
-        How::Push => site.push_enrol_limiter(grants, &hall.clock),
-    };
-    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
-    let app = AppName::parse(caller.app).ok_or(RefusalKind::UnknownApp)?;
-    let by = if how == How::Device { By::Device } else { By::Site };
-    let (platform, channel) = (told.device.to_ascii_lowercase(), told.channel.to_owned());
-    let enrolment = Enrolment { site: site.id, token, platform, app, channel, language, by };
-    let most = (grants.trial_is_limited && site.state().trial).then_some(hall.trial_devices);
-    let (ring, now) = (hall.ring.clone(), hall.clock.now());
-    match hall.db.write(move |tx| devices::enrol(tx, &ring, now, &enrolment, most)).await {
-        Ok(Enrolled::TrialFull) => Err(RefusalKind::TrialFull.into()),
-        Ok(enrolled) => Ok(enrolled),
-        Err(fault) => {
-            tracing::warn!(error = %fault, "an enrolment could not be written");
-            Err(busy(fault))
-        }
-    }
-}
-
-/// Forgets a token of the caller's site, at the rate of enrolments. `false`: the site does not have it.
-///
-/// # Errors
-/// The first check that failed.
-pub async fn forget(hall: &Hall, caller: &Caller<'_>, token: &str) -> Result<bool, Refusal> {
-    admitted(hall, caller, Permissions::DELETE_TOKEN, RefusalKind::MayNotDelete)?;
-    let site = caller.grant.site();
-    // A key that is on phones uses up nothing of the site's own.
-    let grants = hall.table.grants();
-    let by_site = caller.grant.kind() == KeyKind::Site;
-    let limiter = if by_site { site.enrol_limiter(grants, &hall.clock) } else { site.self_enrol_limiter(grants, &hall.clock) };
-    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
-    let (id, now, hash) = (site.id, hall.clock.now(), TokenHash::of(&hall.ring, token));
-    only_its_own(hall, caller, hash).await?;
-    // Looked for first: who asks for what is not there must not keep the writer busy.
-    if hall.lookup.find((id, hash)).await.map_err(busy)?.is_none() {
-        return Ok(false);
-    }
-    hall.db.write(move |tx| devices::delete(tx, now, id, hash)).await.map_err(busy)
 }
 
 /// Moodle's check of its key (`wire/moodle-client.md` 6): always a refusal, and `Invalid token` means that all is well.

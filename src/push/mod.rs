@@ -3,13 +3,14 @@
 
 mod count;
 mod decide;
+mod enrol;
 mod refusal;
+mod seen;
 mod store;
 
 pub use count::{Counts, Tally};
-pub use decide::{
-    Caller, Hall, Mailing, Received, Request, Seen, Told, caller, enrol, forget, may_broadcast, may_enrol, may_push, push, push_to,
-    test_token,
-};
+pub use decide::{Caller, Hall, Mailing, Received, Request, caller, may_broadcast, may_push, push, push_to, test_token};
+pub use enrol::{Told, enrol, forget, may_enrol};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
+pub use seen::Seen;
 pub use store::{Recent, Tallied, by_hour, by_hours, pushed_since, recent, today_by_site};
