@@ -118,8 +118,9 @@ pub fn delete_by_id(tx: &mut Tx, now: Timestamp, site: SiteId, id: DeviceId) -> 
 
 /// Deletes devices, and with them their keys.
 fn forget(tx: &mut Tx, now: Timestamp, devices: &[DeviceId]) -> Result<(), Fault> {
-    keys::revoke_of_devices(tx, now, devices)?;
+    // The device first: whoever issues it a key holds its row, and this waits for them, and then finds the key.
     store::delete(tx.conn(), devices)?;
+    keys::revoke_of_devices(tx, now, devices)?;
     for id in devices {
         tx.changed(now, Change::Device(*id))?;
     }

@@ -11,4 +11,4 @@ pub use life::{
 };
 pub use lookup::{Cached, Lookup, LookupKey};
 pub use model::{AppName, Device, DeviceLanguage, DeviceName, DeviceState, DeviceToken, Gone, Sealed, TokenHash};
-pub use store::{Filter, Search, count, count_listed, find, find_sealed, id_of, page, sealed_after};
+pub use store::{Filter, Search, count, count_listed, find, find_sealed, hold, id_of, page, sealed_after};

@@ -164,6 +164,18 @@ pub fn find_sealed(conn: &mut Conn, site: SiteId, id: DeviceId) -> Result<Option
     Ok(of_site.select(Sealed::as_select()).first(conn).optional()?)
 }
 
+/// A site's device, held until the transaction ends: nobody deletes it meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn hold(conn: &mut Conn, site: SiteId, id: DeviceId) -> Result<Option<Device>, Fault> {
+    // SQLite has one writer, and this is it.
+    if let Conn::Postgres(c) = conn {
+        devices::table.find(id).select(devices::id).for_update().first::<DeviceId>(c).optional()?;
+    }
+    find(conn, site, id)
+}
+
 /// The id of a site's device, by its token.
 ///
 /// # Errors

@@ -55,7 +55,9 @@ pub(super) async fn issue(
     }
     let (ring, now) = (hub.ring.clone(), hub.clock.now());
     let issued = hub.db.write(move |tx| {
-        let device = hash.map(|hash| devices::id_of(tx.conn(), site, hash)).transpose()?.flatten();
+        let known = hash.map(|hash| devices::id_of(tx.conn(), site, hash)).transpose()?.flatten();
+        let held = known.map(|id| devices::hold(tx.conn(), site, id)).transpose()?.flatten();
+        let device = held.map(|device| device.id);
         let wanted = Wanted { kind, permissions, device, note: ", asked for with a key of the site" };
         keys::issue(tx, &ring, now, Actor::Hub, site, wanted)
     });

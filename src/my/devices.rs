@@ -353,7 +353,7 @@ pub async fn issue_key(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, DeviceI
     let (account, (id, device), now, ring) = (owner.account.id, path.into_inner(), hub.clock.now(), hub.ring.clone());
     let issued = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
-        let found = devices::find(tx.conn(), id, device)?.ok_or(Error::NotFound)?;
+        let found = devices::hold(tx.conn(), id, device)?.ok_or(Error::NotFound)?;
         let wanted = Wanted { device: Some(device), ..KeyKind::Device.into() };
         let (_, key) = keys::issue(tx, &ring, now, Actor::Account(account), id, wanted)?;
         Ok::<_, Error>((site, found, key))
