@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::say;
 use crate::app;
 use crate::clock::Clock;
+use crate::db::Notices;
 use crate::gateways;
 use crate::mail::Outbox;
 use crate::registrations;
@@ -50,6 +51,9 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
             let outbox = Outbox::new(db, Clock::system(), app::sender(settings), smtp, false);
             findings.note("mail", mail(outbox.map(|outbox| outbox.server_answers())));
         }
+    }
+    if let Some(url) = &settings.redis {
+        findings.note("Redis", Notices::answers(url).await);
     }
     if let Some(airnotifier) = &settings.gateways.airnotifier {
         for url in &airnotifier.urls {

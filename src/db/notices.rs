@@ -42,6 +42,23 @@ impl Notices {
         Ok(notices)
     }
 
+    /// Whether a Redis answers: for `belfry doctor`.
+    ///
+    /// # Errors
+    /// What went wrong, in words without the URL.
+    pub async fn answers(url: &SecretString) -> Result<String, String> {
+        let said = |e: redis::RedisError| e.category().to_owned();
+        let client = redis::Client::open(url.expose_secret()).map_err(said)?;
+        let asked = async {
+            let mut connection = client.get_multiplexed_async_connection().await?;
+            redis::cmd("PING").query_async::<()>(&mut connection).await
+        };
+        match tokio::time::timeout(AGAIN, asked).await {
+            Ok(answered) => answered.map(|()| "it answers".to_owned()).map_err(said),
+            Err(_) => Err(format!("it does not answer within {} seconds", AGAIN.as_secs())),
+        }
+    }
+
     /// Tells the others that something has changed. Never waits.
     pub fn tell(&self) {
         if let Some(told) = &self.told {

@@ -101,8 +101,18 @@ async fn what_one_process_revokes_another_one_refuses_within_a_second() {
 
 #[actix_web::test]
 async fn what_one_process_revokes_another_one_refuses_within_a_second_with_redis() {
-    let redis = Redis::start().await;
+    let mut redis = Redis::start().await;
+    let doctor = |url: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}", folder.path().join("belfry.db").display());
+        let said = command.env("BELFRY_DATABASE__URL", database).env("BELFRY_REDIS__URL", url).arg("doctor").output().unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    assert!(doctor(&redis.url).contains("ok     Redis"), "{}", doctor(&redis.url));
     revoked_elsewhere(&[("BELFRY_REDIS__URL", &redis.url)]).await;
+    redis.process = None;
+    assert!(doctor(&redis.url).contains("WRONG  Redis"), "{}", doctor(&redis.url));
 }
 
 /// A Redis of the test's own.
