@@ -198,7 +198,8 @@ pub async fn start(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Result
     call.write(move |tx| {
         // Not for a repetition, which is answered before.
         shared.doors.broadcasts.take(&site).map_err(Error::Limited)?;
-        let id = broadcasts::start(tx, &ring, now, Actor::Hub, site, &app, &draft, &note)?;
+        let wanted = broadcasts::Wanted { site, app: &app, draft: &draft, note: &note };
+        let id = broadcasts::start(tx, &ring, now, Actor::Hub, &wanted)?;
         body::answer(202, &view(tx, site, id)?)
     })
     .await

@@ -126,8 +126,8 @@ impl Document<'_> {
                 public_url,
                 path,
                 method,
-                operation["security"] == serde_json::json!([{}])
-                    || list(&operation["security"]).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
+                // An empty requirement: no key is wanted.
+                list(&operation["security"]).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
                 &body["example"],
             ),
         }

@@ -41,22 +41,22 @@ impl From<BroadcastError> for Error {
     }
 }
 
-/// Starts a broadcast to the devices that a site has now; with none of them it is done at once. `note`: who asked, as the
-/// audit log has it at the end; begins with a comma.
+/// A broadcast that somebody wants.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub site: SiteId,
+    pub app: &'a AppName,
+    pub draft: &'a Draft,
+    /// Who asked, as the audit log has it at the end; begins with a comma.
+    pub note: &'a str,
+}
+
+/// Starts a broadcast to the devices that a site has now; with none of them it is done at once.
 ///
 /// # Errors
 /// [`BroadcastError::Unknown`] when there is no such site; [`BroadcastError::TooMany`].
-#[allow(clippy::too_many_arguments, reason = "each is of another type, so that none is taken for another")]
-pub fn start(
-    tx: &mut Tx,
-    ring: &Keyring,
-    now: Timestamp,
-    by: Actor,
-    site: SiteId,
-    app: &AppName,
-    draft: &Draft,
-    note: &str,
-) -> Result<BroadcastId, BroadcastError> {
+pub fn start(tx: &mut Tx, ring: &Keyring, now: Timestamp, by: Actor, wanted: &Wanted) -> Result<BroadcastId, BroadcastError> {
+    let Wanted { site, app, draft, note } = *wanted;
     tx.alone()?;
     sites::find(tx.conn(), site)?.ok_or(BroadcastError::Unknown)?;
     if store::count_open(tx.conn(), site)? >= MOST_OPEN {

@@ -9,7 +9,7 @@ mod model;
 mod store;
 mod turn;
 
-pub use life::{BroadcastError, cancel, start};
+pub use life::{BroadcastError, Wanted, cancel, start};
 pub use model::{Broadcast, BroadcastState, Draft, parse};
 pub use store::{find, page, trim};
 pub use turn::turn;

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::answer::{self, JSON};
 use super::{body, request};
 use crate::audit::Actor;
-use crate::broadcasts::{self, BroadcastError, Draft};
+use crate::broadcasts::{self, BroadcastError, Draft, Wanted};
 use crate::devices::AppName;
 use crate::hub::Hub;
 use crate::ids::BroadcastId;
@@ -54,7 +54,8 @@ async fn started(hub: &Data<Hub>, req: &HttpRequest, payload: Payload) -> Result
     let (ring, now, site) = (hub.ring.clone(), hub.clock.now(), caller.grant().site().id);
     hub.doors.broadcasts.take(&site).map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
     let note = format!(", by the access key {}", caller.grant().key());
-    let begun = hub.db.write(move |tx| broadcasts::start(tx, &ring, now, Actor::Hub, site, &app, &draft, &note));
+    let begun =
+        hub.db.write(move |tx| broadcasts::start(tx, &ring, now, Actor::Hub, &Wanted { site, app: &app, draft: &draft, note: &note }));
     begun.await.map_err(not_started)
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::sites::{Cursor, owned};
 use super::views::{self, SiteHead};
 use crate::audit::Actor;
-use crate::broadcasts::{self, Broadcast, BroadcastState, Draft};
+use crate::broadcasts::{self, Broadcast, BroadcastState, Draft, Wanted};
 use crate::clock::Timestamp;
 use crate::devices::{self, AppName};
 use crate::error::{Error, FieldErrors};
@@ -212,7 +212,8 @@ pub async fn start(
     let ring = hub.ring.clone();
     let begun = hub.db.write(move |tx| {
         owned(tx.conn(), account, id)?;
-        let broadcast = broadcasts::start(tx, &ring, now, Actor::Account(account), id, &app, &draft, "")?;
+        let wanted = Wanted { site: id, app: &app, draft: &draft, note: "" };
+        let broadcast = broadcasts::start(tx, &ring, now, Actor::Account(account), &wanted)?;
         Ok::<_, Error>(broadcasts::find(tx.conn(), id, broadcast)?.map_or(0, |broadcast| broadcast.total))
     });
     match begun.await {

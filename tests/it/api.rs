@@ -523,6 +523,9 @@ async fn the_page_shows_each_call() {
         assert!(page.body.contains(&format!("<code>{} {path}</code>", method.to_uppercase())), "{method} {path}");
     }
     assert!(!page.body.contains("https://unpkg") && page.body.contains("curl -X POST"));
+    // Whoever finds a key has none of their own.
+    let leak = page.body.split("id=\"curl-report_leaked_key\"").nth(1).unwrap().split("</pre>").next().unwrap();
+    assert!(leak.contains("/api/v1/leaked-keys") && !leak.contains("X-AN-APP-KEY"), "{leak}");
 }
 
 /// Each example of `docs/api.md`, as a reader would run it. The status that it gives stands behind it.

@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use belfry::audit::{self, Actor};
-use belfry::broadcasts::{self, Broadcast, BroadcastError, BroadcastState};
+use belfry::broadcasts::{self, Broadcast, BroadcastError, BroadcastState, Wanted};
 use belfry::db::Fault;
 use belfry::db::schema::broadcasts as stored;
 use belfry::devices::{self, AppName, Filter};
@@ -256,7 +256,9 @@ async fn a_cancelled_one_goes_no_further() {
     assert_eq!(owner.post(&cancel, &[]).await.status, StatusCode::SEE_OTHER);
     assert_eq!(owner.post(&cancel, &[]).await.status, StatusCode::CONFLICT);
     // What was on its way arrives.
-    actix_web::rt::time::sleep(Duration::from_millis(300)).await;
+    while found(&hub, site.id, id).await.unknown() > 0 {
+        actix_web::rt::task::yield_now().await;
+    }
     let arrived = phones.tokens().len();
     for _ in 0..5 {
         hub.clock.advance(Duration::from_secs(60));
@@ -267,6 +269,18 @@ async fn a_cancelled_one_goes_no_further() {
     assert_eq!((cancelled.sent, cancelled.unknown()), (i64::try_from(arrived).unwrap(), 0), "{cancelled:?}");
     assert!((1..30).contains(&arrived) && phones.tokens().len() == arrived);
     assert_eq!(content(&hub, id).await, None);
+}
+
+/// A site on trial, or with a low limit, goes around nothing by a broadcast.
+#[actix_web::test]
+async fn it_goes_no_faster_than_the_site_may_push() {
+    let hub = TestHub::with(&[SLOW, ("BELFRY_LIMITS__PUSH_PER_SECOND", "1")]).await;
+    let site = hub.active_site().await;
+    enrol_many(&site, 30).await;
+    let id = start(&site, json!({"alert": "x"})).await;
+    turn(&hub, 40).await;
+    let slow = found(&hub, site.id, id).await;
+    assert!((1..5).contains(&slow.begun), "{slow:?}");
 }
 
 /// A node is killed after it has said where it goes on, and before it has said what became of two devices.
@@ -282,7 +296,8 @@ async fn another_node_takes_it_up_and_sends_nothing_twice() {
     let second = in_order[1].device.id;
     let begun = hub.hub.db.write(move |tx| {
         let (app, draft) = (AppName::parse(APP).unwrap(), broadcasts::parse(br#"{"alert":"x"}"#).unwrap());
-        let broadcast = broadcasts::start(tx, &ring, now, Actor::Operator, id, &app, &draft, "")?;
+        let wanted = Wanted { site: id, app: &app, draft: &draft, note: "" };
+        let broadcast = broadcasts::start(tx, &ring, now, Actor::Operator, &wanted)?;
         let as_left = (
             stored::state.eq(BroadcastState::Running),
             stored::lease.eq(LeaseId::new(now)),
@@ -319,7 +334,9 @@ async fn two_nodes_share_the_work() {
         if !found(&one, site.id, id).await.is_open() {
             break;
         }
-        actix_web::rt::time::sleep(Duration::from_millis(20)).await;
+        for node in [&one, &two] {
+            node.clock.advance(Duration::from_millis(20));
+        }
     }
     let done = found(&one, site.id, id).await;
     assert_eq!((done.state, done.sent, done.refused, done.begun), (BroadcastState::Done, 60, 0, 60), "{done:?}");
