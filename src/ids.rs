@@ -87,4 +87,16 @@ ids! {
     PushId;
     /// Who has leased a row for work.
     LeaseId;
+    /// A passkey of an account.
+    PasskeyId;
+    /// What was asked of an authenticator.
+    CeremonyId;
+    /// An abuse matter about one site.
+    CaseId;
+    /// Something that happened in a case.
+    EntryId;
+    /// What somebody told of a site.
+    ReportId;
+    /// A list of sites that is kept.
+    ViewId;
 }

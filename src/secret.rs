@@ -82,9 +82,19 @@ pub enum Purpose {
     SiteSecret,
     /// What a client names a request by that it may repeat, and the request itself.
     Idempotency,
+    /// The end of the audit log.
+    Audit,
+    /// A code that stands in for a second factor.
+    RecoveryCode,
+    /// From where somebody has logged in.
+    LoginPlace,
+    /// The link in a letter by which its reader stops letters of its kind.
+    Unsubscribe,
+    /// When a form was shown to whom.
+    FormTime,
 }
 
-const PURPOSES: [(Purpose, &str); 9] = [
+const PURPOSES: [(Purpose, &str); 14] = [
     (Purpose::AccessKey, "belfry 2026 access key"),
     (Purpose::DeviceToken, "belfry 2026 device token"),
     (Purpose::Session, "belfry 2026 session"),
@@ -94,6 +104,11 @@ const PURPOSES: [(Purpose, &str); 9] = [
     (Purpose::HubToken, "belfry 2026 hub token"),
     (Purpose::SiteSecret, "belfry 2026 site secret"),
     (Purpose::Idempotency, "belfry 2026 idempotency"),
+    (Purpose::Audit, "belfry 2026 audit"),
+    (Purpose::RecoveryCode, "belfry 2026 recovery code"),
+    (Purpose::LoginPlace, "belfry 2026 login place"),
+    (Purpose::Unsubscribe, "belfry 2026 unsubscribe"),
+    (Purpose::FormTime, "belfry 2026 form time"),
 ];
 
 /// The hub's master secret, as the keys derived from it. The secret itself is not kept.

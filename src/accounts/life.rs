@@ -81,7 +81,7 @@ pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result
     let account =
         NewAccount { id, email: new.email.as_str(), email_key: &key, name: new.name.as_str(), language: &new.language, role: None, now };
     store::insert(tx.conn(), &account)?;
-    audit::note(tx, now, Actor::Account(id), Event::AccountCreated, id, None)?;
+    audit::note(tx, now, Actor::Account(id, None), Event::AccountCreated, id, None)?;
     Ok(Some(id))
 }
 
@@ -98,7 +98,13 @@ pub fn mail_confirmation(
     new: &SignUp,
     site: (SiteId, &str, &str),
 ) -> Result<(), Fault> {
-    let to = Recipient { account: Some(account), site: Some(site.0), address: new.email.clone(), name: new.name.as_str().to_owned() };
+    let to = Recipient {
+        account: Some(account),
+        site: Some(site.0),
+        address: new.email.clone(),
+        name: new.name.as_str().to_owned(),
+        language: new.language.clone(),
+    };
     mail_confirm_link(tx, desk, ring, now, &to, Some(&new.password_hash), site)
 }
 
@@ -190,7 +196,7 @@ pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str) -> Resu
             store::set_password(tx.conn(), account.id, hash)?;
         }
         store::set_confirmed(tx.conn(), account.id, now)?;
-        audit::note(tx, now, Actor::Account(account.id), Event::AccountConfirmed, account.id, None)?;
+        audit::note(tx, now, Actor::Account(account.id, None), Event::AccountConfirmed, account.id, None)?;
     }
     Ok(Confirmed { account: account.id, site: link.site_id, first })
 }
@@ -306,7 +312,7 @@ fn set_password(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, ha
     store::end_links(tx.conn(), account, now)?;
     store::set_password(tx.conn(), account, hash)?;
     store::end_other_sessions(tx.conn(), account, kept)?;
-    audit::note(tx, now, Actor::Account(account), Event::PasswordSet, account, None)?;
+    audit::note(tx, now, Actor::Account(account, None), Event::PasswordSet, account, None)?;
     if let Some(to) = store::find(tx.conn(), account)?.and_then(|a| a.recipient()) {
         let letter = PasswordChanged { hub: desk.hub(), name: to.name.clone(), link_reset: desk.link("/password/forgot") };
         mail::post(tx, now, &to, &letter, None)?;
@@ -360,6 +366,7 @@ pub fn begin_session(tx: &mut Tx, ring: &Keyring, now: Timestamp, account: Accou
         expires_at: now + IDLE,
         address: from.address.clone(),
         agent: from.agent.chars().filter(|c| !c.is_control()).take(200).collect(),
+        proved_at: Some(now),
     };
     store::insert_session(tx.conn(), &session, &Session::token_hash(ring, token.expose_secret()))?;
     Ok(token)

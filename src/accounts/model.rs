@@ -34,7 +34,10 @@ pub struct Account {
     pub id: AccountId,
     pub email: String,
     pub name: String,
+    pub language: String,
     pub role: Option<Role>,
+    /// It may log in no more.
+    pub disabled_at: Option<Timestamp>,
     pub confirmed_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
@@ -43,7 +46,7 @@ impl Account {
     /// As the receiver of a letter; `None` if the stored address is none, which no door lets in.
     pub fn recipient(&self) -> Option<Recipient> {
         let address = EmailAddress::parse(&self.email).ok()?;
-        Some(Recipient { account: Some(self.id), site: None, address, name: self.name.clone() })
+        Some(Recipient { account: Some(self.id), site: None, address, name: self.name.clone(), language: self.language.clone() })
     }
 }
 
@@ -66,6 +69,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     pub address: String,
     pub agent: String,
+    /// When they last showed again that it is them.
+    pub proved_at: Option<Timestamp>,
 }
 
 /// What somebody is called: 1 to 100 characters on one line.

@@ -170,6 +170,7 @@ pub(super) fn insert_session(conn: &mut Conn, session: &Session, token_hash: &[u
             sessions::expires_at.eq(session.expires_at),
             sessions::address.eq(&session.address),
             sessions::agent.eq(&session.agent),
+            sessions::proved_at.eq(session.proved_at),
         ))
         .execute(conn)?;
     Ok(())

@@ -64,7 +64,9 @@ pub async fn keyring(settings: &Settings, db: &Db) -> anyhow::Result<Keyring> {
     let configured = settings.server.secret_key.clone();
     let secret: SecretString =
         db.write(move |tx| stored_secret::agree(tx.conn(), configured.as_ref())).await.context("server.secret_key")?;
-    Ok(Keyring::derive(&secret))
+    let ring = Keyring::derive(&secret);
+    db.know(&ring);
+    Ok(ring)
 }
 
 fn grants(settings: &Settings) -> Grants {

@@ -1,19 +1,26 @@
 //! Who did what, to which site or account, and why: append-only, each entry's hash covering the one before it.
-//! There is no way here to change or delete one.
+//! There is no way here to change or delete one. What may have to be erased for somebody's privacy (reason, address, what
+//! was before and after) is chained by a salted hash alone, so that the chain holds without it. How the log ends is kept
+//! with a hash that only the hub's own secret makes: whoever can write to the database can't shorten it unnoticed.
 
 mod store;
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::db::types::text_enum;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, AuditId, SiteId};
-pub use store::{Entry, Verified, about_site, verify};
+pub use store::{Entry, Verified, about_site, erase_about, erase_addresses, verify};
 
 /// Who acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A person who is logged in.
-    Account(AccountId),
+    /// A person who is logged in, and from where.
+    Account(AccountId, Option<IpAddr>),
     /// Whoever runs the command line.
     Operator,
     /// The hub by itself.
@@ -60,6 +67,30 @@ text_enum! {
         SiteRefused => "site_refused",
         SiteAdopted => "site_adopted",
         PairingOpened => "pairing_opened",
+        LoggedIn => "logged_in",
+        FactorAdded => "factor_added",
+        FactorRemoved => "factor_removed",
+        RoleSet => "role_set",
+        AccountDisabled => "account_disabled",
+        AccountEnabled => "account_enabled",
+        AccountExported => "account_exported",
+        AccountErased => "account_erased",
+        SessionEnded => "session_ended",
+        TermsSet => "terms_set",
+        BrakeSet => "brake_set",
+        BrakeEnded => "brake_ended",
+        SettingChanged => "setting_changed",
+        CaseOpened => "case_opened",
+        CaseAssigned => "case_assigned",
+        CaseNoted => "case_noted",
+        CaseWarned => "case_warned",
+        CaseAppealed => "case_appealed",
+        CaseAnswered => "case_answered",
+        CaseClosed => "case_closed",
+        NoticeSent => "notice_sent",
+        AuditExported => "audit_exported",
+        Searched => "searched",
+        ContentErased => "content_erased",
     }
 }
 
@@ -109,16 +140,70 @@ impl From<AccountId> for About {
     }
 }
 
+/// How something was before it was changed and how it is now, as JSON that people read: only what differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl Change {
+    /// What differs between two structures, member by member; two that don't differ give an empty change.
+    pub fn between(before: &impl Serialize, after: &impl Serialize) -> Self {
+        let (before, after) = (as_map(before), as_map(after));
+        let differing = |one: &Map<String, Value>, other: &Map<String, Value>| {
+            let kept = one.iter().filter(|(name, value)| other.get(*name) != Some(value));
+            kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()
+        };
+        let text = |map: Map<String, Value>| (!map.is_empty()).then(|| Value::Object(map).to_string());
+        Self { before: text(differing(&before, &after)), after: text(differing(&after, &before)) }
+    }
+
+    /// Of one thing.
+    pub fn of(name: &str, before: impl Into<Value>, after: impl Into<Value>) -> Self {
+        let one = |value: Value| Map::from_iter([(name.to_owned(), value)]);
+        Self::between(&one(before.into()), &one(after.into()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.before.is_none() && self.after.is_none()
+    }
+}
+
+fn as_map(thing: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(thing) {
+        Ok(Value::Object(map)) => map,
+        Ok(other) => Map::from_iter([("value".to_owned(), other)]),
+        Err(_) => Map::new(),
+    }
+}
+
 /// Adds an entry, in the transaction of what it tells of.
 ///
 /// # Errors
 /// When it can't be written; then what it tells of must not happen either.
 pub fn note(tx: &mut Tx, now: Timestamp, by: Actor, event: Event, about: impl Into<About>, reason: Option<&str>) -> Result<(), Fault> {
+    note_change(tx, now, by, event, about, reason, Change::default())
+}
+
+/// Adds an entry that tells how something was and how it is now.
+///
+/// # Errors
+/// When it can't be written; then what it tells of must not happen either.
+pub fn note_change(
+    tx: &mut Tx,
+    now: Timestamp,
+    by: Actor,
+    event: Event,
+    about: impl Into<About>,
+    reason: Option<&str>,
+    change: Change,
+) -> Result<(), Fault> {
     let about = about.into();
-    let (actor_kind, actor_id) = match by {
-        Actor::Account(id) => (ActorKind::Account, Some(id)),
-        Actor::Operator => (ActorKind::Operator, None),
-        Actor::Hub => (ActorKind::Hub, None),
+    let (actor_kind, actor_id, address) = match by {
+        Actor::Account(id, address) => (ActorKind::Account, Some(id), address.map(|address| address.to_canonical().to_string())),
+        Actor::Operator => (ActorKind::Operator, None, None),
+        Actor::Hub => (ActorKind::Hub, None, None),
     };
     let entry = store::NewEntry {
         id: AuditId::new(now),
@@ -128,15 +213,24 @@ pub fn note(tx: &mut Tx, now: Timestamp, by: Actor, event: Event, about: impl In
         event,
         site_id: about.site,
         account_id: about.account,
-        reason: reason.map(str::to_owned),
+        content: store::Content { reason: reason.map(str::to_owned), address, before: change.before, after: change.after },
     };
     tx.alone()?;
-    store::append(tx.conn(), &entry)
+    store::append(tx, &entry)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_tells_only_what_differs() {
+        let (before, after) = (serde_json::json!({"a": 1, "b": 2, "c": 3}), serde_json::json!({"a": 1, "b": 5, "d": 4}));
+        let change = Change::between(&before, &after);
+        assert_eq!(change.before.as_deref(), Some(r#"{"b":2,"c":3}"#));
+        assert_eq!(change.after.as_deref(), Some(r#"{"b":5,"d":4}"#));
+        assert!(Change::between(&before, &before).is_empty());
+    }
 
     #[test]
     fn a_reason_is_trimmed_and_neither_empty_nor_endless() {

@@ -186,7 +186,7 @@ fn obey(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Key { command: KeyCommand::List { site } } => operate::list_keys(&settings, &site),
             Command::Key { command: KeyCommand::Rotate { key, overlap } } => operate::rotate_key(&settings, &key, overlap.as_deref()).await,
             Command::Key { command: KeyCommand::Revoke { key } } => operate::revoke_key(&settings, &key).await,
-            Command::Audit { command: AuditCommand::Verify } => operate::verify_audit(&settings),
+            Command::Audit { command: AuditCommand::Verify } => operate::verify_audit(&settings).await,
             Command::Doctor => doctor::examine(&settings).await,
             Command::Config { .. } | Command::Openapi => Ok(ExitCode::SUCCESS),
         }

@@ -49,6 +49,7 @@ pub struct SiteWords {
 /// `belfry site add`
 pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
+    app::keyring(settings, &db).await?;
     let email = EmailAddress::parse(&words.email).or_else(worded("--email"))?;
     let site = NewSite {
         name: SiteName::parse(&words.name).or_else(worded("--name"))?,
@@ -145,11 +146,15 @@ pub async fn revoke_key(settings: &Settings, words: &[String]) -> anyhow::Result
 }
 
 /// `belfry audit verify`
-pub fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub async fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
-    match db.read_here(audit::verify) {
-        Ok(audit::Verified { entries, last }) => {
+    let ring = app::keyring(settings, &db).await?;
+    match db.read(move |conn| audit::verify(conn, &ring)).await {
+        Ok(audit::Verified { entries, erased, last }) => {
             say(format!("{entries} entries, each following from the one before. The last one's hash is {last}"));
+            if erased > 0 {
+                say(format!("Of {erased} of them the content was erased for somebody's privacy, as the log tells."));
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(fault) => {

@@ -25,6 +25,8 @@ use pool::Pool;
 pub use writer::Tx;
 use writer::{Listener, Writer};
 
+use crate::secret::Keyring;
+
 /// Parts of what the databases say when they, not the query, are what is wrong.
 const OUTAGES: [&str; 14] = [
     "deadlock detected",
@@ -165,6 +167,11 @@ impl Db {
             Conn::Sqlite(c) => c.has_pending_migration(SQLITE_MIGRATIONS).map_err(failed),
             Conn::Postgres(c) => c.has_pending_migration(POSTGRES_MIGRATIONS).map_err(failed),
         }
+    }
+
+    /// Tells transactions of the hub's keys, which can only be known once the database is open.
+    pub fn know(&self, ring: &Keyring) {
+        self.writer.know(ring);
     }
 
     /// Who is told of changes after they are committed, before the one who made them is answered.

@@ -15,6 +15,9 @@ diesel::table! {
         confirmed_at -> Nullable<Moment>,
         created_at -> Moment,
         revision -> BigInt,
+        totp_sealed -> Nullable<Binary>,
+        totp_step -> Nullable<BigInt>,
+        disabled_at -> Nullable<Moment>,
     }
 }
 
@@ -31,6 +34,7 @@ diesel::table! {
         expires_at -> Moment,
         address -> Text,
         agent -> Text,
+        proved_at -> Nullable<Moment>,
     }
 }
 
@@ -206,6 +210,8 @@ diesel::table! {
         sent_at -> Nullable<Moment>,
         failed_at -> Nullable<Moment>,
         error -> Nullable<Text>,
+        language -> Text,
+        topic -> Nullable<Text>,
     }
 }
 
@@ -224,6 +230,13 @@ diesel::table! {
         account_id -> Nullable<Id>,
         reason -> Nullable<Text>,
         hash -> Binary,
+        version -> BigInt,
+        address -> Nullable<Text>,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        salt -> Nullable<Binary>,
+        content_hash -> Nullable<Binary>,
+        erased_at -> Nullable<Moment>,
     }
 }
 
@@ -284,6 +297,12 @@ diesel::table! {
     site_terms (site_id) {
         site_id -> Id,
         binding -> Nullable<Text>,
+        max_site_users -> Nullable<BigInt>,
+        push_per_second -> Nullable<BigInt>,
+        push_burst -> Nullable<BigInt>,
+        push_per_day -> Nullable<BigInt>,
+        enrol_per_second -> Nullable<BigInt>,
+        enrol_burst -> Nullable<BigInt>,
     }
 }
 
@@ -347,26 +366,303 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    recovery_codes (code_hash) {
+        code_hash -> Binary,
+        account_id -> Id,
+        created_at -> Moment,
+        used_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    passkeys (id) {
+        id -> Id,
+        account_id -> Id,
+        credential_id -> Binary,
+        name -> Text,
+        credential -> Text,
+        created_at -> Moment,
+        used_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    ceremonies (id) {
+        id -> Id,
+        account_id -> Nullable<Id>,
+        kind -> Text,
+        state_sealed -> Binary,
+        expires_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    login_places (account_id, place_hash) {
+        account_id -> Id,
+        place_hash -> Binary,
+        first_at -> Moment,
+        last_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::Moment;
+
+    mail_optouts (email_key, topic) {
+        email_key -> Text,
+        topic -> Text,
+        at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    refusing_mailboxes (email_key) {
+        email_key -> Text,
+        at -> Moment,
+        letter_id -> Nullable<Id>,
+        why -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_head (id) {
+        id -> BigInt,
+        entries -> BigInt,
+        hash -> Binary,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    brakes (site_id) {
+        site_id -> Id,
+        push_per_second -> BigInt,
+        push_per_day -> BigInt,
+        enrol_per_second -> BigInt,
+        until -> Moment,
+        case_id -> Nullable<Id>,
+        automatic -> Bool,
+        set_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    live_settings (name) {
+        name -> Text,
+        value -> Text,
+        changed_at -> Moment,
+        account_id -> Nullable<Id>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    activity (slot, sign, site_id) {
+        slot -> Moment,
+        sign -> Text,
+        site_id -> Id,
+        amount -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    key_networks (key_id, network) {
+        key_id -> Id,
+        network -> Text,
+        site_id -> Id,
+        seen_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::Moment;
+
+    watch_marks (name) {
+        name -> Text,
+        at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    cases (id) {
+        id -> Id,
+        number -> BigInt,
+        site_id -> Id,
+        state -> Text,
+        outcome -> Nullable<Text>,
+        opened_by -> Text,
+        assigned_to -> Nullable<Id>,
+        round -> BigInt,
+        opened_at -> Moment,
+        changed_at -> Moment,
+        signal_at -> Nullable<Moment>,
+        seen_at -> Nullable<Moment>,
+        appealed_at -> Nullable<Moment>,
+        answered_at -> Nullable<Moment>,
+        closed_at -> Nullable<Moment>,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    case_signals (case_id, signal) {
+        case_id -> Id,
+        signal -> Text,
+        first_at -> Moment,
+        last_at -> Moment,
+        times -> BigInt,
+        amount -> BigInt,
+        peak -> BigInt,
+        threshold -> BigInt,
+        evidence -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    case_entries (id) {
+        id -> Id,
+        case_id -> Id,
+        at -> Moment,
+        kind -> Text,
+        actor_kind -> Text,
+        actor_id -> Nullable<Id>,
+        words -> Text,
+        letter_id -> Nullable<Id>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    case_steps (case_id, step, round) {
+        case_id -> Id,
+        step -> Text,
+        round -> BigInt,
+        at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    abuse_reports (id) {
+        id -> Id,
+        at -> Moment,
+        site_id -> Nullable<Id>,
+        case_id -> Nullable<Id>,
+        about -> Text,
+        words -> Text,
+        reporter_email -> Nullable<Text>,
+        network -> Text,
+        done_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::Id;
+
+    site_search (site_id) {
+        site_id -> Id,
+        words -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    saved_views (id) {
+        id -> Id,
+        account_id -> Id,
+        name -> Text,
+        query -> Text,
+        shared -> Bool,
+        created_at -> Moment,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    abuse_reports,
     access_keys,
     accounts,
+    activity,
     audit,
+    audit_head,
+    brakes,
     broadcasts,
+    case_entries,
+    case_signals,
+    case_steps,
+    cases,
+    ceremonies,
     changes,
     devices,
     hub_secret,
     idempotent_answers,
     jobs,
+    key_networks,
     letters,
     links,
+    live_settings,
+    login_places,
+    mail_optouts,
+    passkeys,
     plugin_reports,
     recent_pushes,
+    recovery_codes,
+    refusing_mailboxes,
     registrations,
+    saved_views,
     sessions,
     site_reports,
+    site_search,
     site_terms,
     sites,
-    usage_hourly
+    usage_hourly,
+    watch_marks
 );
 diesel::joinable!(sessions -> accounts (account_id));
 diesel::joinable!(registrations -> sites (site_id));

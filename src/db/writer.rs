@@ -14,6 +14,7 @@ use super::changes::{self, Change};
 use super::pool::{Address, Pool};
 use super::{Conn, Fault, PATIENCE};
 use crate::clock::Timestamp;
+use crate::secret::Keyring;
 
 /// Told of committed changes, with a connection to look at them, before the one who made them is answered.
 pub type Listener = Arc<dyn Fn(&mut Conn, &[Change]) -> Result<(), Fault> + Send + Sync>;
@@ -31,9 +32,16 @@ const POSTGRES_WRITERS: usize = 6;
 pub struct Tx<'a> {
     conn: &'a mut Conn,
     changes: Vec<Change>,
+    ring: Option<&'a Keyring>,
 }
 
 impl Tx<'_> {
+    /// The hub's keys, where the database was told of them ([`super::Db::know`]): what only the hub can have written is
+    /// marked with them.
+    pub fn ring(&self) -> Option<&Keyring> {
+        self.ring
+    }
+
     /// The connection, to pass to a store.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn
@@ -84,6 +92,7 @@ trait Job: Send {
 
 struct Work<F, T, E> {
     work: F,
+    ring: Arc<OnceLock<Keyring>>,
     result: Option<Result<T, E>>,
     answer: Option<oneshot::Sender<Result<T, E>>>,
 }
@@ -108,7 +117,7 @@ where
 {
     fn run(&mut self, conn: &mut Conn, changes: &mut Vec<Change>) -> Ran {
         let done = conn.transaction(|conn| {
-            let mut tx = Tx { conn, changes: Vec::new() };
+            let mut tx = Tx { conn, changes: Vec::new(), ring: self.ring.get() };
             match (self.work)(&mut tx) {
                 Ok(value) => Ok((value, tx.changes)),
                 Err(error) => Err(Undone::Refused(error)),
@@ -152,6 +161,7 @@ enum Backend {
 pub(super) struct Writer {
     backend: Option<Backend>,
     listener: Arc<OnceLock<Listener>>,
+    ring: Arc<OnceLock<Keyring>>,
 }
 
 impl Writer {
@@ -170,7 +180,12 @@ impl Writer {
                 Backend::Sqlite { queue, thread }
             }
         };
-        Ok(Self { backend: Some(backend), listener })
+        Ok(Self { backend: Some(backend), listener, ring: Arc::default() })
+    }
+
+    pub(super) fn know(&self, ring: &Keyring) {
+        // There is one master secret a database; the first one stays.
+        let _ = self.ring.set(ring.clone());
     }
 
     pub(super) fn listen(&self, listener: Listener) {
@@ -185,7 +200,7 @@ impl Writer {
         E: From<Fault> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Work { work, result: None, answer: Some(answer) });
+        let job = Box::new(Work { work, ring: self.ring.clone(), result: None, answer: Some(answer) });
         match &self.backend {
             None => return Err(Fault::Connection("the writer has stopped".into()).into()),
             Some(Backend::Sqlite { queue, .. }) => queue.try_send(job).map_err(|e| match e {

@@ -68,6 +68,8 @@ pub struct Recipient {
     pub site: Option<SiteId>,
     pub address: EmailAddress,
     pub name: String,
+    /// In which language they read: a code such as `es` or `pt_br`; what mails don't speak is English.
+    pub language: String,
 }
 
 /// Puts a letter into the outbox. `secret` is the token of its link, if it has one; the link is [`Desk::secret_link`].

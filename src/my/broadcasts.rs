@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::sites::{Cursor, owned};
 use super::views::{self, SiteHead};
-use crate::audit::Actor;
 use crate::broadcasts::{self, Broadcast, BroadcastState, Draft, Wanted};
 use crate::clock::Timestamp;
 use crate::devices::{self, AppName};
@@ -200,6 +199,7 @@ pub async fn start(
     Posted(fields): Posted,
 ) -> Result<Either<HttpResponse, Redirect>, Error> {
     let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
+    let by = owner.actor();
     let shown = read(&hub, &owner, id, None).await?;
     if let Some(words) = why_not(&hub, &shown.site) {
         return Err(Error::Conflict(words));
@@ -213,7 +213,7 @@ pub async fn start(
     let begun = hub.db.write(move |tx| {
         owned(tx.conn(), account, id)?;
         let wanted = Wanted { site: id, app: &app, draft: &draft, note: "" };
-        let broadcast = broadcasts::start(tx, &ring, now, Actor::Account(account), &wanted)?;
+        let broadcast = broadcasts::start(tx, &ring, now, by, &wanted)?;
         Ok::<_, Error>(broadcasts::find(tx.conn(), id, broadcast)?.map_or(0, |broadcast| broadcast.total))
     });
     match begun.await {
@@ -237,9 +237,10 @@ pub async fn start(
 /// `POST /my/sites/{site}/broadcasts/{broadcast}/cancel`
 pub async fn cancel(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, BroadcastId)>, _: Posted) -> Result<Redirect, Error> {
     let (account, (id, broadcast), now) = (owner.account.id, path.into_inner(), hub.clock.now());
+    let by = owner.actor();
     let cancelled = hub.db.write(move |tx| {
         owned(tx.conn(), account, id)?;
-        Ok::<_, Error>(broadcasts::cancel(tx, now, Actor::Account(account), id, broadcast)?)
+        Ok::<_, Error>(broadcasts::cancel(tx, now, by, id, broadcast)?)
     });
     cancelled.await?;
     Ok(Redirect::to(format!("/my/sites/{id}/broadcasts")).flash("ok", "Cancelled: nobody else gets it."))

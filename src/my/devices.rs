@@ -7,7 +7,6 @@ use askama::Template;
 
 use super::sites::owned;
 use super::views::{self, KeyRow, SiteHead};
-use crate::audit::Actor;
 use crate::db::Conn;
 use crate::devices::{self, Device, DeviceChange, DeviceLanguage, DeviceName, DeviceState, Filter, Search};
 use crate::error::{Error, FieldErrors};
@@ -351,11 +350,12 @@ struct DeviceKeyPage {
 /// `POST /my/sites/{site}/devices/{device}/keys`: the answer shows the key, once.
 pub async fn issue_key(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, DeviceId)>, _: Posted) -> Result<HttpResponse, Error> {
     let (account, (id, device), now, ring) = (owner.account.id, path.into_inner(), hub.clock.now(), hub.ring.clone());
+    let by = owner.actor();
     let issued = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
         let found = devices::hold(tx.conn(), id, device)?.ok_or(Error::NotFound)?;
         let wanted = Wanted { device: Some(device), ..KeyKind::Device.into() };
-        let (_, key) = keys::issue(tx, &ring, now, Actor::Account(account), id, wanted)?;
+        let (_, key) = keys::issue(tx, &ring, now, by, id, wanted)?;
         Ok::<_, Error>((site, found, key))
     });
     let (site, device, key) = issued.await?;

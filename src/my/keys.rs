@@ -7,7 +7,6 @@ use askama::Template;
 
 use super::sites::owned;
 use super::views::{self, KeyRow, SiteHead};
-use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::hub::Hub;
@@ -115,9 +114,10 @@ fn new_key(
 pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fields): Posted) -> Result<HttpResponse, Error> {
     let kind: KeyKind = fields.text("kind").parse().map_err(|_| Error::field("kind", "Choose site or devices."))?;
     let (account, id, now, ring) = (owner.account.id, site.into_inner(), hub.clock.now(), hub.ring.clone());
+    let by = owner.actor();
     let issued = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
-        let (_, key) = keys::issue(tx, &ring, now, Actor::Account(account), id, kind)?;
+        let (_, key) = keys::issue(tx, &ring, now, by, id, kind)?;
         Ok::<_, Error>((site, key))
     });
     let (site, key) = issued.await?;
@@ -128,12 +128,13 @@ pub async fn issue(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, Posted(fiel
 /// shows the successor, once.
 pub async fn rotate(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, KeyId)>, Posted(fields): Posted) -> Result<HttpResponse, Error> {
     let (account, (id, key), now, ring) = (owner.account.id, path.into_inner(), hub.clock.now(), hub.ring.clone());
+    let by = owner.actor();
     let overlap = overlap(&hub, &fields)?;
     let rotated = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
         let old = keys::find(tx.conn(), id, key)?.ok_or(Error::NotFound)?;
         let rotation = Rotation { key, overlap, note: "" };
-        let rotated = keys::rotate(tx, &ring, now, Actor::Account(account), id, &rotation)?;
+        let rotated = keys::rotate(tx, &ring, now, by, id, &rotation)?;
         Ok::<_, Error>((site, old, rotated))
     });
     let (site, old, rotated) = rotated.await?;
@@ -182,9 +183,10 @@ fn trial_commands(hub: &Hub, app: &str, key: &str) -> (String, String) {
 /// `POST /my/sites/{site}/keys/{key}/revoke`
 pub async fn revoke(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, KeyId)>, _: Posted) -> Result<Redirect, Error> {
     let (account, (id, key), now) = (owner.account.id, path.into_inner(), hub.clock.now());
+    let by = owner.actor();
     let revoked = hub.db.write(move |tx| {
         owned(tx.conn(), account, id)?;
-        Ok::<_, Error>(keys::revoke(tx, now, Actor::Account(account), id, key, "")?)
+        Ok::<_, Error>(keys::revoke(tx, now, by, id, key, "")?)
     });
     revoked.await?;
     Ok(Redirect::to(format!("/my/sites/{id}/keys")).flash("ok", "The key is revoked: from now on it is refused everywhere."))

@@ -6,7 +6,6 @@ use std::time::Duration;
 use actix_web::web::{Data, Path};
 
 use super::sites::owned;
-use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault};
 use crate::error::Error;
@@ -153,12 +152,13 @@ pub fn pairing_until(site: &Site, now: Timestamp) -> Option<When> {
 /// own. Only a proved site: whoever has just typed an address into the form could wait there for somebody else's Moodle.
 pub async fn pair(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, _: Posted) -> Result<Redirect, Error> {
     let (account, id, now) = (owner.account.id, site.into_inner(), hub.clock.now());
+    let by = owner.actor();
     let opened = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
         if site.state != SiteState::Active {
             return Err(Error::Conflict("A site is joined with its Moodle once it is proved that it is yours.".into()));
         }
-        Ok(sites::set_pairing(tx, now, Actor::Account(account), &site, Some(now + WINDOW))?)
+        Ok(sites::set_pairing(tx, now, by, &site, Some(now + WINDOW))?)
     });
     opened.await?;
     let words = "For 15 minutes the hub waits for your Moodle: press Request access key there now.";
@@ -178,6 +178,7 @@ pub fn decision(word: &str) -> Result<Decision, Error> {
 /// `POST /my/sites/{site}/newcomers/{newcomer}`: the owner says what a newcomer is.
 pub async fn decide(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, SiteId)>, Posted(fields): Posted) -> Result<Redirect, Error> {
     let (account, (id, newcomer), now, desk) = (owner.account.id, path.into_inner(), hub.clock.now(), hub.desk.clone());
+    let by = owner.actor();
     let decision = decision(fields.text("decision"))?;
     let decided = hub.db.write(move |tx| {
         let site = owned(tx.conn(), account, id)?;
@@ -188,7 +189,7 @@ pub async fn decide(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, SiteId)>, 
         if !site.may_decide_about(&held) {
             return Err(Error::Conflict("Prove first that this site is yours; or the hub's team decides.".into()));
         }
-        let verdict = Verdict { decision, by: Actor::Account(account), why: None };
+        let verdict = Verdict { decision, by, why: None };
         registrations::decide(tx, &desk, now, &site, newcomer, verdict)?;
         if decision == Decision::Move {
             keys::revoke_all(tx, now, newcomer)?;

@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 
 use super::sites::owned;
 use super::views::SiteHead;
-use crate::audit::Actor;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::SiteId;
@@ -128,13 +127,14 @@ pub async fn check(
 
 async fn proved(hub: &Data<Hub>, owner: &Owner, site: &Site, kind: ProofKind) -> Result<Redirect, Error> {
     let (account, now, desk) = (owner.account.id, hub.clock.now(), hub.desk.clone());
+    let by = owner.actor();
     let (id, checked) = (site.id, site.url_key.clone());
     let proved = hub.db.write(move |tx| {
         tx.alone()?;
         if owned(tx.conn(), account, id)?.url_key != checked {
             return Err(Error::Conflict("The site's address has changed meanwhile. Look at its page again.".into()));
         }
-        Ok::<_, Error>(sites::prove(tx, &desk, now, Actor::Account(account), id, kind, None)?)
+        Ok::<_, Error>(sites::prove(tx, &desk, now, by, id, kind, None)?)
     });
     let to = Redirect::to(format!("/my/sites/{id}"));
     Ok(match proved.await? {

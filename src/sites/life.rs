@@ -44,7 +44,7 @@ fn insert(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite, state:
     }
     let id = SiteId::new(now);
     store::insert(tx.conn(), id, Some(account), new, state, secret::random_text().expose_secret(), now)?;
-    audit::note(tx, now, Actor::Account(account), Event::SiteRegistered, id, None)?;
+    audit::note(tx, now, Actor::Account(account, None), Event::SiteRegistered, id, None)?;
     Ok(id)
 }
 
@@ -223,7 +223,7 @@ pub fn change(
     after.over_limit_since = after.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
     after.grace_until = before.grace_until.filter(|_| after.is_over(max_users));
     keep(tx, now, &after)?;
-    audit::note(tx, now, Actor::Account(account), Event::SiteChanged, id, None)?;
+    audit::note(tx, now, Actor::Account(account, None), Event::SiteChanged, id, None)?;
     tell_of_limit(tx, desk, now, &before, &after, max_users)?;
     Ok(after)
 }
@@ -358,7 +358,7 @@ pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, rea
 pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, id: SiteId) -> Result<(), SiteError> {
     tx.alone()?;
     let site = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
-    leave(tx, desk, now, Actor::Account(account), &site, None)
+    leave(tx, desk, now, Actor::Account(account, None), &site, None)
 }
 
 /// Takes a site off the hub, as [`unregister`], for its Moodle or for whoever has decided.

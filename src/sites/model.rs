@@ -157,7 +157,7 @@ impl Site {
         let address = EmailAddress::parse(self.contact_email.as_deref()?).ok()?;
         let name = self.contact_name.as_deref().and_then(|name| PersonName::parse(name).ok());
         let name = name.map_or_else(|| self.name.clone(), |name| name.as_str().to_owned());
-        Some(Recipient { account: None, site: Some(self.id), address, name })
+        Some(Recipient { account: None, site: Some(self.id), address, name, language: self.language.clone() })
     }
 
     /// Whether a newcomer is held beside this site, by its address or by its secret.

@@ -94,7 +94,7 @@ pub fn adopt(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, account: Acco
     }
     let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     keep(tx, now, &Site { account_id: Some(account), ..site })?;
-    audit::note(tx, now, Actor::Account(account), Event::SiteAdopted, id, None)?;
+    audit::note(tx, now, Actor::Account(account, None), Event::SiteAdopted, id, None)?;
     Ok(true)
 }
 

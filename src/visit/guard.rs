@@ -29,6 +29,10 @@ pub enum Who {
     Account,
     /// A member of the hub team with at least this role.
     Staff(Role),
+    /// Like [`Who::Account`], for what does harm in the wrong hands: whoever it is has lately shown again that it is them.
+    AccountSure,
+    /// Like [`Who::Staff`], likewise.
+    StaffSure(Role),
     /// Who holds an access key: checked by `push`, in the order that clients expect.
     Key,
     /// A Moodle's server, by the token in its form: checked by `registrations`.
@@ -81,16 +85,20 @@ async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
         // Only the keyed API and the operators' routes stand outside the scope of pages.
         return match who {
             Who::Key | Who::Moodle | Who::Anyone | Who::Foreign => Ok(()),
-            Who::Account | Who::Staff(_) => Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages"))),
+            Who::Account | Who::Staff(_) | Who::AccountSure | Who::StaffSure(_) => {
+                Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages")))
+            }
         };
     };
     let role = visit.account().and_then(|account| account.role);
     match who {
         Who::Anyone | Who::Foreign | Who::Key | Who::Moodle => {}
-        Who::Account | Who::Staff(_) if visit.session.is_none() => return Err(Error::LoggedOut),
-        Who::Account => {}
-        Who::Staff(needed) if role.is_some_and(|role| role.may(needed)) => {}
-        Who::Staff(_) => return Err(Error::Forbidden("Only members of the hub's team with the right role may do this.")),
+        Who::Account | Who::Staff(_) | Who::AccountSure | Who::StaffSure(_) if visit.session.is_none() => return Err(Error::LoggedOut),
+        Who::Account | Who::AccountSure => {}
+        Who::Staff(needed) | Who::StaffSure(needed) if role.is_some_and(|role| role.may(needed)) => {}
+        Who::Staff(_) | Who::StaffSure(_) => {
+            return Err(Error::Forbidden("Only members of the hub's team with the right role may do this."));
+        }
     }
     if req.method() == Method::POST && who == Who::Foreign {
         let fields = Fields::parse(&body(req).await?);

@@ -100,7 +100,13 @@ pub struct Staff {
 
 impl Staff {
     pub fn actor(&self) -> Actor {
-        Actor::Account(self.account.id)
+        Actor::Account(self.account.id, Some(self.visit.address))
+    }
+}
+
+impl Owner {
+    pub fn actor(&self) -> Actor {
+        Actor::Account(self.account.id, Some(self.visit.address))
     }
 }
 

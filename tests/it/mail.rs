@@ -229,7 +229,7 @@ async fn post_letters(hub: &TestHub, number: usize) {
     let posted = hub.hub.db.write(move |tx| {
         for n in 0..number {
             let address = EmailAddress::parse(&format!("reader{n}@school.example")).unwrap();
-            let to = Recipient { account: None, site: None, address, name: "Ada".into() };
+            let to = Recipient { account: None, site: None, address, name: "Ada".into(), language: "en".into() };
             mail::post(tx, now, &to, &password_changed("Ada"), None)?;
         }
         Ok::<_, Fault>(())
@@ -538,7 +538,7 @@ async fn a_letter_without_a_secret_has_no_place_for_one() {
     let (now, place) = (hub.clock.now(), hub.hub.desk.secret_link("/x"));
     let posted = hub.hub.db.write(move |tx| {
         let address = EmailAddress::parse("ada@school.example").unwrap();
-        let to = Recipient { account: None, site: None, address, name: "Ada".into() };
+        let to = Recipient { account: None, site: None, address, name: "Ada".into(), language: "en".into() };
         mail::post(tx, now, &to, &password_changed(&place), None)
     });
     assert!(matches!(posted.await, Err(Fault::Unreadable(_))));

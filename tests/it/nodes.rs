@@ -107,7 +107,7 @@ async fn half_an_act_cannot_happen() {
     assert_eq!(done.iter().filter(|done| **done).count(), 25);
     let entries = hub.hub.db.read(move |conn| audit::about_site(conn, id, 1_000)).await.unwrap();
     assert_eq!(entries.iter().filter(|entry| entry.reason.as_deref() == Some("in a group")).count(), 25);
-    hub.hub.db.read(audit::verify).await.unwrap();
+    verified_audit(&hub).await.unwrap();
 }
 
 /// A proof by somebody else for the address of an active site takes nothing over.
@@ -127,19 +127,24 @@ async fn a_second_owner_of_an_address_is_held_and_the_first_is_told() {
     assert!(staff.get("/staff").await.body.contains(&two.to_string()));
 }
 
+async fn verified_audit(hub: &TestHub) -> Result<audit::Verified, Fault> {
+    let ring = hub.hub.ring.clone();
+    hub.hub.db.read(move |conn| audit::verify(conn, &ring)).await
+}
+
 /// Tampering with the log is found.
 #[actix_web::test]
 async fn a_changed_audit_entry_is_found() {
     let hub = TestHub::start().await;
     hub.active_site().await;
-    let verified = hub.hub.db.read(audit::verify).await.unwrap();
+    let verified = verified_audit(&hub).await.unwrap();
     assert!(verified.entries >= 3 && verified.last.len() == 64);
     let changed = hub.hub.db.write(|tx| {
         use diesel::RunQueryDsl;
         Ok::<_, Fault>(diesel::sql_query("UPDATE audit SET reason = 'something else' WHERE seq = 2").execute(tx.conn())?)
     });
     assert_eq!(changed.await.unwrap(), 1);
-    let found = hub.hub.db.read(audit::verify).await.unwrap_err();
+    let found = verified_audit(&hub).await.unwrap_err();
     assert!(found.to_string().contains("audit entry 2"), "{found}");
 }
 
@@ -214,7 +219,7 @@ async fn a_full_disk_is_told_and_survived() {
     }
     let id = site.id;
     assert_eq!(hub.hub.db.read(move |conn| devices::count(conn, id)).await.unwrap(), 300);
-    hub.hub.db.read(audit::verify).await.unwrap();
+    verified_audit(&hub).await.unwrap();
 }
 
 /// A write that panics costs its group, not the hub.

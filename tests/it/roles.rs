@@ -39,8 +39,8 @@ async fn each_page_lets_in_whom_its_row_says() {
             let answer = if row.method == Method::GET { browser.get(&filled(&row)).await } else { browser.post(&filled(&row), &[]).await };
             let may = match row.who {
                 Who::Anyone | Who::Foreign => true,
-                Who::Account => visitor.is_some(),
-                Who::Staff(needed) => visitor.flatten().is_some_and(|role| role.may(needed)),
+                Who::Account | Who::AccountSure => visitor.is_some(),
+                Who::Staff(needed) | Who::StaffSure(needed) => visitor.flatten().is_some_and(|role| role.may(needed)),
                 Who::Key | Who::Moodle => false,
             };
             assert_eq!(admitted(&answer), may, "{} {} by {visitor:?}: {}", row.method, row.path, answer.status);

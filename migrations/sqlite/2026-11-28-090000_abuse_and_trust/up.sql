@@ -1,0 +1,235 @@
+-- Second factors. The TOTP secret is sealed; the last step that was used is kept, so that no code is good twice (RFC 6238 5.2).
+ALTER TABLE accounts ADD COLUMN totp_sealed BLOB;
+ALTER TABLE accounts ADD COLUMN totp_step INTEGER;
+ALTER TABLE accounts ADD COLUMN disabled_at TEXT;
+-- When whoever has the session last showed again that it is them.
+ALTER TABLE sessions ADD COLUMN proved_at TEXT;
+
+CREATE TABLE recovery_codes (
+    code_hash BLOB PRIMARY KEY,
+    account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    created_at TEXT NOT NULL,
+    used_at TEXT
+) STRICT;
+CREATE INDEX recovery_codes_account ON recovery_codes (account_id);
+
+CREATE TABLE passkeys (
+    id BLOB PRIMARY KEY,
+    account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    credential_id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    used_at TEXT
+) STRICT;
+CREATE INDEX passkeys_account ON passkeys (account_id, id);
+
+-- What was asked of an authenticator and is not answered yet: each is good for one answer.
+CREATE TABLE ceremonies (
+    id BLOB PRIMARY KEY,
+    account_id BLOB REFERENCES accounts (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('enrol', 'login', 'prove')),
+    state_sealed BLOB NOT NULL,
+    expires_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX ceremonies_expiry ON ceremonies (expires_at);
+
+-- From where somebody has logged in before, as a keyed hash: a login from elsewhere is mailed.
+CREATE TABLE login_places (
+    account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    place_hash BLOB NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    PRIMARY KEY (account_id, place_hash)
+) STRICT;
+
+-- Letters: in which language; what one may opt out of; which mailboxes refuse them.
+ALTER TABLE letters ADD COLUMN language TEXT NOT NULL DEFAULT 'en';
+ALTER TABLE letters ADD COLUMN topic TEXT;
+CREATE INDEX letters_account ON letters (account_id, id);
+CREATE TABLE mail_optouts (
+    email_key TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (email_key, topic)
+) STRICT;
+CREATE TABLE refusing_mailboxes (
+    email_key TEXT PRIMARY KEY,
+    at TEXT NOT NULL,
+    letter_id BLOB,
+    why TEXT NOT NULL
+) STRICT;
+CREATE INDEX refusing_mailboxes_at ON refusing_mailboxes (at);
+
+-- The audit log, second version: what may have to be erased is chained by its hash alone.
+ALTER TABLE audit ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE audit ADD COLUMN address TEXT;
+ALTER TABLE audit ADD COLUMN before TEXT;
+ALTER TABLE audit ADD COLUMN after TEXT;
+ALTER TABLE audit ADD COLUMN salt BLOB;
+ALTER TABLE audit ADD COLUMN content_hash BLOB;
+ALTER TABLE audit ADD COLUMN erased_at TEXT;
+CREATE INDEX audit_account ON audit (account_id, seq);
+CREATE INDEX audit_actor ON audit (actor_id, seq);
+CREATE INDEX audit_event ON audit (event, seq);
+CREATE INDEX audit_at ON audit (at);
+-- One row: how long the log is and how it ends, with a hash that only the hub's secret can make.
+CREATE TABLE audit_head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    entries INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    mac BLOB NOT NULL
+) STRICT;
+
+-- What holds for one site otherwise than for the others; without a value: as for all.
+ALTER TABLE site_terms ADD COLUMN max_site_users INTEGER;
+ALTER TABLE site_terms ADD COLUMN push_per_second INTEGER;
+ALTER TABLE site_terms ADD COLUMN push_burst INTEGER;
+ALTER TABLE site_terms ADD COLUMN push_per_day INTEGER;
+ALTER TABLE site_terms ADD COLUMN enrol_per_second INTEGER;
+ALTER TABLE site_terms ADD COLUMN enrol_burst INTEGER;
+-- A site that is slowed down for a while.
+CREATE TABLE brakes (
+    site_id BLOB PRIMARY KEY REFERENCES sites (id) ON DELETE CASCADE,
+    push_per_second INTEGER NOT NULL,
+    push_per_day INTEGER NOT NULL,
+    enrol_per_second INTEGER NOT NULL,
+    until TEXT NOT NULL,
+    case_id BLOB,
+    automatic INTEGER NOT NULL,
+    set_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX brakes_until ON brakes (until);
+
+-- Settings that the team has changed while the hub runs.
+CREATE TABLE live_settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed_at TEXT NOT NULL,
+    account_id BLOB
+) STRICT;
+
+-- What is out of the ordinary, in steps of ten minutes, for a few days.
+CREATE TABLE activity (
+    slot TEXT NOT NULL,
+    sign TEXT NOT NULL,
+    site_id BLOB NOT NULL REFERENCES sites (id) ON DELETE CASCADE,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (slot, sign, site_id)
+) STRICT;
+CREATE INDEX activity_site ON activity (site_id, slot);
+CREATE INDEX usage_hourly_code ON usage_hourly (code, hour);
+
+-- From which networks a site's own keys are used.
+CREATE TABLE key_networks (
+    key_id BLOB NOT NULL REFERENCES access_keys (id) ON DELETE CASCADE,
+    network TEXT NOT NULL,
+    site_id BLOB NOT NULL REFERENCES sites (id) ON DELETE CASCADE,
+    seen_at TEXT NOT NULL,
+    PRIMARY KEY (key_id, network)
+) STRICT;
+CREATE INDEX key_networks_seen ON key_networks (seen_at);
+
+-- How far the watch has read.
+CREATE TABLE watch_marks (
+    name TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) STRICT;
+
+-- One matter about one site, from the first signal to its closing. A site has one open case at most.
+CREATE TABLE cases (
+    id BLOB PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    site_id BLOB NOT NULL REFERENCES sites (id),
+    state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+    outcome TEXT CHECK (outcome IN ('settled', 'false_alarm')),
+    opened_by TEXT NOT NULL,
+    assigned_to BLOB REFERENCES accounts (id) ON DELETE SET NULL,
+    round INTEGER NOT NULL,
+    opened_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL,
+    signal_at TEXT,
+    seen_at TEXT,
+    appealed_at TEXT,
+    answered_at TEXT,
+    closed_at TEXT,
+    revision INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX cases_open ON cases (site_id) WHERE state = 'open';
+CREATE INDEX cases_site ON cases (site_id, id);
+CREATE INDEX cases_state ON cases (state, id);
+CREATE INDEX cases_assigned ON cases (assigned_to, id) WHERE assigned_to IS NOT NULL;
+
+-- Repeated signals of one kind are one row.
+CREATE TABLE case_signals (
+    case_id BLOB NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    signal TEXT NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    peak INTEGER NOT NULL,
+    threshold INTEGER NOT NULL,
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (case_id, signal)
+) STRICT;
+
+-- What happened in a case, in order.
+CREATE TABLE case_entries (
+    id BLOB PRIMARY KEY,
+    case_id BLOB NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    actor_kind TEXT NOT NULL CHECK (actor_kind IN ('account', 'operator', 'hub')),
+    actor_id BLOB,
+    words TEXT NOT NULL,
+    letter_id BLOB
+) STRICT;
+CREATE INDEX case_entries_case ON case_entries (case_id, id);
+
+-- Each step of a case is told by mail once.
+CREATE TABLE case_steps (
+    case_id BLOB NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    step TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (case_id, step, round)
+) STRICT;
+
+-- What the public tells.
+CREATE TABLE abuse_reports (
+    id BLOB PRIMARY KEY,
+    at TEXT NOT NULL,
+    site_id BLOB REFERENCES sites (id),
+    case_id BLOB REFERENCES cases (id),
+    about TEXT NOT NULL,
+    words TEXT NOT NULL,
+    reporter_email TEXT,
+    network TEXT NOT NULL,
+    done_at TEXT
+) STRICT;
+CREATE INDEX abuse_reports_site ON abuse_reports (site_id, id);
+CREATE INDEX abuse_reports_case ON abuse_reports (case_id, id);
+CREATE INDEX abuse_reports_open ON abuse_reports (id) WHERE done_at IS NULL AND case_id IS NULL;
+
+-- The console: what is searched, in one narrow table; lists that are kept.
+CREATE TABLE site_search (
+    site_id BLOB PRIMARY KEY REFERENCES sites (id) ON DELETE CASCADE,
+    words TEXT NOT NULL
+) STRICT;
+INSERT INTO site_search (site_id, words) SELECT id, lower(name || ' ' || url || ' ' || coalesce(contact_email, '')) FROM sites;
+CREATE TABLE saved_views (
+    id BLOB PRIMARY KEY,
+    account_id BLOB NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    query TEXT NOT NULL,
+    shared INTEGER NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX saved_views_account ON saved_views (account_id, id);
+CREATE INDEX sites_name ON sites (name, id);
+CREATE INDEX sites_users ON sites (users, id);
+CREATE INDEX sites_over ON sites (id) WHERE over_limit_since IS NOT NULL;
+CREATE INDEX accounts_role ON accounts (role, id) WHERE role IS NOT NULL;
+CREATE INDEX access_keys_prefix ON access_keys (prefix);
+CREATE INDEX devices_token ON devices (token_hash);
