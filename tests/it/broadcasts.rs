@@ -381,7 +381,9 @@ async fn a_gateway_that_stays_down_ends_it() {
         hub.clock.advance(Duration::from_secs(31));
     }
     let failed = found(&hub, site.id, id).await;
-    assert_eq!((failed.state, failed.sent, failed.refused, failed.begun), (BroadcastState::Failed, 0, 10, 10), "{failed:?}");
+    assert_eq!((failed.state, failed.sent), (BroadcastState::Failed, 0), "{failed:?}");
+    // The hub's own job turns too, and the clock runs past its lease: it may be at one more when it is over.
+    assert!(failed.begun == failed.refused && (10..=11).contains(&failed.begun), "{failed:?}");
     assert!(failed.why.unwrap().contains("10 times in a row"));
     assert_eq!(content(&hub, id).await, None);
 }
