@@ -1,152 +1,154 @@
-//! One type a letter. Its words are in `templates/mail/<kind>/`.
+//! One type a letter: its fields, and of which parts it is made. Their words are in `locales/<language>/mail.ftl`, in the
+//! message that has the letter's kind as its name.
 
-use askama::Template;
-
-use crate::web::filters;
-
-/// A letter's words, ready to be kept.
-pub struct Text {
-    pub subject: String,
-    pub text: String,
-    pub html: String,
-}
+use super::sheet::Sheet;
+use super::{Language, Text, Topic};
+use crate::db::Fault;
 
 /// What can be posted.
 pub trait Letter: Sync {
-    /// The name of its folder, by which staff and logs call it.
+    /// The name of its words, by which staff and logs call it.
     fn kind(&self) -> &'static str;
 
-    /// # Errors
-    /// When a template fails, which would be a bug of that template.
-    fn render(&self) -> Result<Text, askama::Error>;
-}
+    /// What its readers may stop it as. `None`: it must come.
+    fn topic(&self) -> Option<Topic> {
+        None
+    }
 
-/// One line, whatever a field brought along: it becomes a header.
-fn one_line(subject: &str) -> String {
-    subject.split_whitespace().collect::<Vec<_>>().join(" ")
+    /// # Errors
+    /// When words are missing or a template fails, which would be a bug of that template.
+    fn render(&self, language: Language) -> Result<Text, Fault>;
 }
 
 macro_rules! letters {
-    ($($(#[$doc:meta])* $name:ident $kind:literal [$subject:literal $text:literal $html:literal] { $($field:ident: $type:ty),* $(,)? })*) => {$(
+    ($($(#[$doc:meta])* $name:ident $kind:literal $(($topic:ident))? { $($field:ident: $type:ty),* $(,)? }
+        [$($block:ident $($part:literal)? $($of:ident)?),* $(,)?])*) =>
+    {$(
         $(#[$doc])*
         pub struct $name { $(pub $field: $type),* }
 
-        const _: () = {
-            #[derive(Template)]
-            #[template(path = $subject, escape = "none")]
-            #[allow(dead_code, reason = "each of the three parts uses some of the letter's fields")]
-            struct Subject<'a> { $($field: &'a $type),* }
-            #[derive(Template)]
-            #[template(path = $text, escape = "none")]
-            #[allow(dead_code, reason = "each of the three parts uses some of the letter's fields")]
-            struct Plain<'a> { $($field: &'a $type),* }
-            #[derive(Template)]
-            #[template(path = $html)]
-            #[allow(dead_code, reason = "each of the three parts uses some of the letter's fields")]
-            struct Html<'a> { $($field: &'a $type),* }
+        impl Letter for $name {
+            fn kind(&self) -> &'static str { $kind }
 
-            impl Letter for $name {
-                fn kind(&self) -> &'static str { $kind }
+            $(fn topic(&self) -> Option<Topic> { Some(Topic::$topic) })?
 
-                fn render(&self) -> Result<Text, askama::Error> {
-                    let Self { $($field),* } = self;
-                    Ok(Text {
-                        subject: one_line(&Subject { $($field),* }.render()?),
-                        text: Plain { $($field),* }.render()?,
-                        html: Html { $($field),* }.render()?,
-                    })
-                }
+            fn render(&self, language: Language) -> Result<Text, Fault> {
+                let mut sheet = Sheet::new(language, $kind);
+                $(sheet.field(stringify!($field), &self.$field);)*
+                $(sheet.$block($($part,)? $(&self.$of)?);)*
+                sheet.finish(self.topic())
             }
-        };
+        }
     )*};
 }
 
 letters! {
     /// To a newcomer: follow the link, and the address is known to be yours.
-    Confirm "confirm" ["mail/confirm/subject.txt" "mail/confirm/body.txt" "mail/confirm/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String, hours: u64 }
+    Confirm "confirm" { hub: String, name: String, site_name: String, site_url: String, link: String, hours: u64 }
+        [hello name, say "intro", button "action" link, say "once"]
     /// To somebody who forgot a password.
-    Reset "reset" ["mail/reset/subject.txt" "mail/reset/body.txt" "mail/reset/body.html"]
-        { hub: String, name: String, link: String, hours: u64 }
+    Reset "reset" { hub: String, name: String, link: String, hours: u64 }
+        [hello name, say "intro", button "action" link, say "once"]
     /// To somebody whose address was used to register although it has an account.
-    AccountExists "account_exists" ["mail/account_exists/subject.txt" "mail/account_exists/body.txt" "mail/account_exists/body.html"]
-        { hub: String, name: String, link_login: String, link_reset: String }
-    /// Push went off, since the site has too many users.
-    PushOff "push_off" ["mail/push_off/subject.txt" "mail/push_off/body.txt" "mail/push_off/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, link: String }
-    /// Push will go off, since the site has grown beyond the limit.
-    PushEnding "push_ending" ["mail/push_ending/subject.txt" "mail/push_ending/body.txt" "mail/push_ending/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, until: String, link: String }
-    /// Push is on again.
-    PushOn "push_on" ["mail/push_on/subject.txt" "mail/push_on/body.txt" "mail/push_on/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String }
-    /// Staff suspended the site.
-    Suspended "suspended" ["mail/suspended/subject.txt" "mail/suspended/body.txt" "mail/suspended/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, reason: String, link: String }
-    /// Staff lifted the suspension.
-    Lifted "lifted" ["mail/lifted/subject.txt" "mail/lifted/body.txt" "mail/lifted/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, reason: String, link: String }
-    /// The site is active.
-    Verified "verified" ["mail/verified/subject.txt" "mail/verified/body.txt" "mail/verified/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, how: String, link: String }
-    /// Somebody else proved to own the address of a site that is active already.
-    UrlContested "url_contested" ["mail/url_contested/subject.txt" "mail/url_contested/body.txt" "mail/url_contested/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String }
-    /// The address of a site belongs to another registration now.
-    UrlLost "url_lost" ["mail/url_lost/subject.txt" "mail/url_lost/body.txt" "mail/url_lost/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String }
-    /// The other registration of a held site's address has left.
-    UrlFree "url_free" ["mail/url_free/subject.txt" "mail/url_free/body.txt" "mail/url_free/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String }
-    /// To the contact of a site that its Moodle has registered: follow the link, and its page is yours.
-    MoodleRegistered "moodle_registered" ["mail/moodle_registered/subject.txt" "mail/moodle_registered/body.txt" "mail/moodle_registered/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String, days: u64, held: bool }
-    /// Another Moodle wants a site's address, or uses its registration from elsewhere.
-    Newcomer "newcomer" ["mail/newcomer/subject.txt" "mail/newcomer/body.txt" "mail/newcomer/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, newcomer_url: String, same_address: bool, may_decide: bool, link: String }
-    /// A site that was registered by the form has its Moodle now.
-    Joined "joined" ["mail/joined/subject.txt" "mail/joined/body.txt" "mail/joined/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, link: String }
-    /// A site's Moodle has asked for another key than the one it had.
-    KeyRequested "key_requested" ["mail/key_requested/subject.txt" "mail/key_requested/body.txt" "mail/key_requested/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, until: String, link: String }
-    /// A rotated key ends soon, and something still uses it.
-    KeyEnding "key_ending" ["mail/key_ending/subject.txt" "mail/key_ending/body.txt" "mail/key_ending/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, prefix: String, until: String, network: String, link: String }
-    /// A key in use is old.
-    KeyOld "key_old" ["mail/key_old/subject.txt" "mail/key_old/body.txt" "mail/key_old/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, prefix: String, since: String, link: String }
-    /// Somebody has found a key where it should not be; it is revoked.
-    KeyLeaked "key_leaked" ["mail/key_leaked/subject.txt" "mail/key_leaked/body.txt" "mail/key_leaked/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, prefix: String, place: String, link: String }
-    /// The team has revoked a key.
-    KeyRevoked "key_revoked" ["mail/key_revoked/subject.txt" "mail/key_revoked/body.txt" "mail/key_revoked/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, prefix: String, reason: String, link: String }
-    /// What was decided about a newcomer.
-    Decided "decided" ["mail/decided/subject.txt" "mail/decided/body.txt" "mail/decided/body.html"]
-        { hub: String, name: String, site_name: String, site_url: String, outcome: String, link: String }
+    AccountExists "account_exists" { hub: String, name: String, link_login: String, link_reset: String }
+        [hello name, say "intro", button "action" link_login, say "forgot", button "reset" link_reset, say "ignore"]
     /// The password was changed.
-    PasswordChanged "password_changed" ["mail/password_changed/subject.txt" "mail/password_changed/body.txt" "mail/password_changed/body.html"]
-        { hub: String, name: String, link_reset: String }
-}
+    PasswordChanged "password_changed" { hub: String, name: String, link_reset: String }
+        [hello name, say "intro", button "action" link_reset]
+    /// Somebody has logged in from a place that the account was not used from before.
+    NewLogin "new_login" { hub: String, name: String, when: String, address: String, agent: String, link: String }
+        [hello name, say "intro", fact "when" when, fact "address" address, fact "agent" agent, say "advice", button "action" link]
+    /// What is needed to log in was changed. `what`: `totp_on`, `totp_off`, `passkey_added`, `passkey_removed`, `recovery_new`
+    /// or `recovery_used`.
+    FactorChanged "factor_changed" { hub: String, name: String, what: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// Somebody's role in the team was changed. `role`: `admin`, `reviewer`, `analyst` or `none`.
+    RoleChanged "role_changed" { hub: String, name: String, role: String, link: String }
+        [hello name, say "intro", button "action" link, say "advice"]
+    /// To somebody who is to belong to the team. `role`: `admin`, `reviewer` or `analyst`.
+    StaffInvited "staff_invited" { hub: String, name: String, role: String, link: String, hours: u64 }
+        [hello name, say "intro", say "next", button "action" link, say "once"]
+    /// The account is gone, as its owner wished.
+    AccountErased "account_erased" { hub: String, name: String }
+        [hello name, say "intro", say "advice"]
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_can_neither_break_the_subject_nor_the_page() {
-        let letter = Suspended {
-            hub: "Belfry".into(),
-            name: "Eve".into(),
-            site_name: "X\r\nBcc: a@b.example <script>".into(),
-            site_url: "https://x.example".into(),
-            reason: "spam".into(),
-            link: "https://hub.example/my".into(),
-        };
-        let text = letter.render().unwrap();
-        assert!(!text.subject.contains(['\r', '\n']));
-        assert!(!text.html.contains("<script>"));
-        assert!(text.text.contains("https://hub.example/my"));
+    /// The site is active. `how`: a [`ProofKind`](crate::sites::ProofKind)'s word.
+    Verified "verified" (Push) { hub: String, name: String, site_name: String, site_url: String, how: String, link: String }
+        [hello name, say "intro", button "action" link]
+    /// To the contact of a site that its Moodle has registered: follow the link, and its page is yours.
+    MoodleRegistered "moodle_registered"
+        { hub: String, name: String, site_name: String, site_url: String, link: String, days: u64, held: bool }
+        [hello name, say "intro", say "next", say "offer", button "action" link, say "once"]
+    /// A site that was registered by the form has its Moodle now.
+    Joined "joined" { hub: String, name: String, site_name: String, site_url: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// Another Moodle wants a site's address, or uses its registration from elsewhere.
+    Newcomer "newcomer" {
+        hub: String, name: String, site_name: String, site_url: String, newcomer_url: String, same_address: bool, may_decide: bool,
+        link: String,
     }
+        [hello name, say "intro", fact "newcomer" newcomer_url, say "meanwhile", say "choice", button "action" link, say "seldom"]
+    /// What was decided about a newcomer. `outcome`: `moved`, `separate` or `refused`.
+    Decided "decided" { hub: String, name: String, site_name: String, site_url: String, outcome: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// Somebody else proved to own the address of a site that is active already.
+    UrlContested "url_contested" { hub: String, name: String, site_name: String, site_url: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// The address of a site belongs to another registration now.
+    UrlLost "url_lost" { hub: String, name: String, site_name: String, site_url: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// The other registration of a held site's address has left.
+    UrlFree "url_free" { hub: String, name: String, site_name: String, site_url: String, link: String }
+        [hello name, say "intro", button "action" link]
+
+    /// Push went off, since the site has too many users.
+    PushOff "push_off" { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// Push will go off, since the site has grown beyond the limit.
+    PushEnding "push_ending"
+        { hub: String, name: String, site_name: String, site_url: String, users: u64, max_users: u64, until: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// Push is on again.
+    PushOn "push_on" (Push) { hub: String, name: String, site_name: String, site_url: String, link: String }
+        [hello name, say "intro", button "action" link]
+
+    /// A site's Moodle has asked for another key than the one it had.
+    KeyRequested "key_requested" { hub: String, name: String, site_name: String, site_url: String, until: String, link: String }
+        [hello name, say "intro", say "advice", button "action" link]
+    /// A rotated key ends soon, and something still uses it.
+    KeyEnding "key_ending"
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, until: String, network: String, link: String }
+        [hello name, say "intro", fact "prefix" prefix, fact "network" network, say "effect", say "advice", button "action" link]
+    /// A key in use is old.
+    KeyOld "key_old" (Reminders)
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, since: String, link: String }
+        [hello name, say "intro", fact "prefix" prefix, say "calm", say "advice", button "action" link]
+    /// Somebody has found a key where it should not be; it is revoked. `place`: in the finder's words, or empty.
+    KeyLeaked "key_leaked" { hub: String, name: String, site_name: String, site_url: String, prefix: String, place: String, link: String }
+        [hello name, say "intro", fact "prefix" prefix, quote "place" place, say "effect", say "advice", button "action" link]
+    /// The team has revoked a key.
+    KeyRevoked "key_revoked"
+        { hub: String, name: String, site_name: String, site_url: String, prefix: String, reason: String, link: String }
+        [hello name, say "intro", fact "prefix" prefix, quote "reason" reason, say "advice", button "action" link]
+
+    /// Staff suspended the site.
+    Suspended "suspended" { hub: String, name: String, site_name: String, site_url: String, reason: String, link: String }
+        [hello name, say "intro", quote "reason" reason, say "advice", button "action" link]
+    /// Staff lifted the suspension.
+    Lifted "lifted" { hub: String, name: String, site_name: String, site_url: String, reason: String, link: String }
+        [hello name, say "intro", quote "reason" reason, say "effect", button "action" link]
+    /// The team has answered somebody who appealed.
+    CaseAnswered "case_answered"
+        { hub: String, name: String, site_name: String, site_url: String, number: i64, words: String, link: String }
+        [hello name, quote "intro" words, button "action" link]
+    /// To the hub's own contact: there is a new case. `signal`: its word, such as `flood`.
+    CaseOpened "case_opened" { hub: String, number: i64, site_name: String, site_url: String, signal: String, link: String }
+        [hello "", say "intro", button "action" link]
+    /// To the hub's own contact: a site's admin has answered.
+    AppealArrived "appeal_arrived" { hub: String, number: i64, site_name: String, site_url: String, words: String, link: String }
+        [hello "", quote "intro" words, button "action" link]
+    /// What the team tells a site's contact, in the team's words.
+    Notice "notice" (Notices)
+        { hub: String, name: String, site_name: String, site_url: String, subject: String, body: String, link: String }
+        [titled subject, hello name, written body, button "action" link]
 }

@@ -2,9 +2,13 @@
 //! due is for the act that posts it to decide.
 
 mod address;
+mod cases;
 mod letters;
+mod mailboxes;
 mod sender;
+mod sheet;
 mod store;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +16,13 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use address::EmailAddress;
+pub use cases::{CaseFacts, CaseLetter, CaseStep, Draft, Sign, draft, preview};
 pub use letters::*;
+pub use mailboxes::{Refusing, Topic, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
 pub use sender::{Outbox, Sender};
+pub use sheet::Text;
 pub use store::{LetterState, Posted, about_site, again, counts, find, page, posted_since, trim};
+pub use words::Language;
 
 use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};
@@ -29,6 +37,9 @@ use crate::ids::{AccountId, LetterId, SiteId};
 /// only: [`Desk::secret_link`] is the one way for it to come into a letter. U+0001 can be stored in both databases,
 /// unlike U+0000.
 const SECRET_PLACE: &str = "\u{1}secret\u{1}";
+
+/// Stands where the sender puts the link by which letters of this kind are stopped: its token is made then, and kept nowhere.
+const UNSUBSCRIBE_PLACE: &str = "\u{1}unsubscribe\u{1}";
 
 /// What every letter needs to know of the hub. Cheap to clone.
 #[derive(Clone)]
@@ -72,22 +83,30 @@ pub struct Recipient {
     pub language: String,
 }
 
-/// Puts a letter into the outbox. `secret` is the token of its link, if it has one; the link is [`Desk::secret_link`].
+/// Puts a letter into the outbox, in its reader's language. `secret` is the token of its link, if it has one; the link is
+/// [`Desk::secret_link`]. `None`: its reader has stopped letters of this [topic](Letter::topic), and nothing was written.
 ///
 /// # Errors
 /// When it can't be written; then its cause must not happen either. [`Fault::Unreadable`] when the place of a secret
-/// is in a letter that has none: it was typed, through a door that should not have let it in.
-pub fn post(tx: &mut Tx, now: Timestamp, to: &Recipient, letter: &dyn Letter, secret: Option<&SecretString>) -> Result<LetterId, Fault> {
-    let text = letter.render().map_err(|e| Fault::Unreadable(format!("template of letter {}: {e}", letter.kind())))?;
+/// is in a letter that has none: its link was made by [`Desk::secret_link`] by mistake.
+pub fn post(
+    tx: &mut Tx, now: Timestamp, to: &Recipient, letter: &dyn Letter, secret: Option<&SecretString>,
+) -> Result<Option<LetterId>, Fault> {
+    let topic = letter.topic();
+    if let Some(topic) = topic
+        && is_stopped(tx.conn(), &to.address.key(), topic)?
+    {
+        return Ok(None);
+    }
+    let language = Language::of(&to.language);
+    let text = letter.render(language)?;
     if secret.is_none() && [&text.subject, &text.text, &text.html].iter().any(|part| part.contains(SECRET_PLACE)) {
         return Err(Fault::Unreadable(format!("the place of a secret in letter {}, which has none", letter.kind())));
     }
     let id = LetterId::new(now);
-    store::insert(
-        tx.conn(),
-        &store::NewLetter { id, kind: letter.kind(), to, text: &text, secret: secret.map(|s| s.expose_secret()), now },
-    )?;
-    Ok(id)
+    let secret = secret.map(|s| s.expose_secret());
+    store::insert(tx.conn(), &store::NewLetter { id, kind: letter.kind(), topic, language, to, text: &text, secret, now })?;
+    Ok(Some(id))
 }
 
 /// How long to wait after the `tries`th failure: a minute, then twice as long each time, at most six hours.
@@ -114,7 +133,7 @@ mod tests {
     fn the_place_of_the_secret_is_in_every_part_that_has_the_link() {
         let desk = Desk::new("Belfry", "https://hub.example");
         let letter = Reset { hub: desk.hub(), name: "Ada".into(), link: desk.secret_link("/password/reset"), hours: 2 };
-        let text = letter.render().unwrap();
+        let text = letter.render(Language::English).unwrap();
         assert!(text.text.contains(SECRET_PLACE) && text.html.contains(SECRET_PLACE));
         assert!(!text.subject.contains(SECRET_PLACE));
     }

@@ -213,12 +213,13 @@ impl Outbox {
         if let Some(reply_to) = &self.reply_to {
             message = message.reply_to(reply_to.clone());
         }
+        let (text, html) = letter.to_send(None);
         let message = message
             // So that holiday notices are not sent back (RFC 3834 5).
             .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
             // The same for each try, so that a mailbox can tell a repetition.
             .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
-            .multipart(MultiPart::alternative_plain_html(letter.full_text(), letter.full_html()))?;
+            .multipart(MultiPart::alternative_plain_html(text, html))?;
         Ok(message)
     }
 }

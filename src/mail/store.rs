@@ -3,7 +3,7 @@ use std::time::Duration;
 use diesel::dsl;
 use diesel::prelude::*;
 
-use super::{EmailAddress, Recipient, SECRET_PLACE, Text};
+use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE};
 use crate::clock::Timestamp;
 use crate::db::schema::letters;
 use crate::db::{Conn, Fault};
@@ -15,6 +15,8 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 pub(super) struct NewLetter<'a> {
     pub id: LetterId,
     pub kind: &'static str,
+    pub topic: Option<Topic>,
+    pub language: Language,
     pub to: &'a Recipient,
     pub text: &'a Text,
     pub secret: Option<&'a str>,
@@ -38,6 +40,8 @@ pub(super) fn insert(conn: &mut Conn, letter: &NewLetter) -> Result<(), Fault> {
             letters::due_at.eq(letter.now),
             letters::tries.eq(0),
             letters::leased_until.eq(letter.now),
+            letters::language.eq(letter.language.as_str()),
+            letters::topic.eq(letter.topic.map(Topic::as_str)),
         ))
         .execute(conn)?;
     Ok(())
@@ -61,6 +65,8 @@ pub struct Posted {
     pub sent_at: Option<Timestamp>,
     pub failed_at: Option<Timestamp>,
     pub error: Option<String>,
+    pub language: String,
+    topic: Option<String>,
 }
 
 /// How far a letter has come.
@@ -90,21 +96,32 @@ impl Posted {
 
     /// The text without its secret, for staff.
     pub fn masked_text(&self) -> String {
-        self.text_body.replace(SECRET_PLACE, "…")
+        filled(&self.text_body, None, None)
     }
 
-    /// The text as it is sent: for the one it is addressed to, and for the console of the local profile.
+    /// The text with its secret: for the one it is addressed to, and for the console of the local profile.
     pub fn full_text(&self) -> String {
-        self.text_body.replace(SECRET_PLACE, self.secret.as_deref().unwrap_or("…"))
+        filled(&self.text_body, self.secret.as_deref(), None)
     }
 
-    pub(super) fn full_html(&self) -> String {
-        self.html_body.replace(SECRET_PLACE, self.secret.as_deref().unwrap_or("…"))
+    /// Text and HTML as they are sent. `stop`: the link by which letters like this are stopped.
+    pub(super) fn to_send(&self, stop: Option<&str>) -> (String, String) {
+        let secret = self.secret.as_deref();
+        (filled(&self.text_body, secret, stop), filled(&self.html_body, secret, stop))
+    }
+
+    /// What its reader may stop it as.
+    pub(super) fn topic(&self) -> Option<Topic> {
+        self.topic.as_deref().and_then(|topic| topic.parse().ok())
     }
 
     pub(super) fn address(&self) -> Result<EmailAddress, String> {
         EmailAddress::parse(&self.to_address)
     }
+}
+
+fn filled(part: &str, secret: Option<&str>, stop: Option<&str>) -> String {
+    part.replace(SECRET_PLACE, secret.unwrap_or("…")).replace(UNSUBSCRIBE_PLACE, stop.unwrap_or("…"))
 }
 
 /// Whether any letter is due: a look that takes no lock.

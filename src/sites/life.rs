@@ -130,7 +130,7 @@ pub fn prove(
                 name,
                 site_name: proved.name.clone(),
                 site_url: proved.url.clone(),
-                how: proof_words(kind).to_owned(),
+                how: kind.as_str().to_owned(),
                 link: desk.link(&format!("/my/sites/{id}")),
             })
         })?;

@@ -165,7 +165,7 @@ pub fn join(
     keep(tx, now, &site.moved_to(newcomer))?;
     let reason = why.map_or_else(|| format!("{} is {} now", site.url, newcomer.url), |why| why.as_str().to_owned());
     audit::note(tx, now, by, Event::SiteMoved, site.id, Some(&reason))?;
-    tell_newcomer(tx, desk, now, newcomer, "it is taken for the site that was registered before, and goes on as that one")
+    tell_newcomer(tx, desk, now, newcomer, "moved")
 }
 
 /// It is decided that a copy is a site of its own.
@@ -176,7 +176,7 @@ pub fn separate(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, newcomer: &
     tx.alone()?;
     set_free(tx, now, newcomer)?;
     audit::note(tx, now, by, Event::SiteSeparated, newcomer.id, why.map(Reason::as_str))?;
-    tell_newcomer(tx, desk, now, newcomer, "it is a site of its own")
+    tell_newcomer(tx, desk, now, newcomer, "separate")
 }
 
 /// A copy is a site of its own from now on; where another one stands it is held beside that one.
@@ -226,7 +226,7 @@ pub fn refuse(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, newcomer: &Si
     tx.alone()?;
     keep(tx, now, &newcomer.refused(now)?)?;
     audit::note(tx, now, by, Event::SiteRefused, newcomer.id, why.map(Reason::as_str))?;
-    tell_newcomer(tx, desk, now, newcomer, "it was turned away by whoever registered the site before, or by the hub's team")
+    tell_newcomer(tx, desk, now, newcomer, "refused")
 }
 
 fn tell_newcomer(tx: &mut Tx, desk: &Desk, now: Timestamp, newcomer: &Site, outcome: &str) -> Result<(), SiteError> {
