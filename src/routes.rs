@@ -60,6 +60,8 @@ rows! { page_rows, configure_pages {
     POST "/register/resend"                   public::register::resend,        Who::Anyone;
     GET  "/leaked-key"                        public::leaked_key::show,        Who::Anyone;
     POST "/leaked-key"                        public::leaked_key::submit,      Who::Anyone;
+    GET  "/mail/unsubscribe"                  public::unsubscribe::show,       Who::Anyone;
+    POST "/mail/unsubscribe"                  public::unsubscribe::change,     Who::Foreign;
     GET  "/login"                             public::login::show,             Who::Anyone;
     POST "/login"                             public::login::submit,           Who::Anyone;
     POST "/logout"                            public::login::logout,           Who::Anyone;

@@ -24,7 +24,7 @@ use crate::hub::{Doors, Hub};
 use crate::jobs::{Board, Jobs};
 use crate::keys::{Grants, Table};
 use crate::limits::Rate;
-use crate::mail::{Desk, Outbox, Sender};
+use crate::mail::{Carrier, Desk, Outbox, Sender};
 use crate::proof::Prober;
 use crate::push::{self, Counts, Hall, Seen};
 use crate::registrations;
@@ -142,7 +142,9 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
     };
     let smtp = settings.mail.smtp_url.as_ref();
     let shows_letters = settings.profile() == Profile::Local;
-    let outbox = Outbox::new(db.clone(), clock.clone(), sender(settings), smtp, shows_letters)?;
+    let desk = Desk::new(&settings.hub.name, settings.server.public_url.as_str());
+    let carrier = Carrier::new(sender(settings), smtp)?;
+    let outbox = Outbox::new(db.clone(), clock.clone(), carrier, ring.clone(), desk.clone(), shows_letters);
     outbox.start().await?;
     Ok(Hub {
         name: settings.hub.name.clone(),
@@ -154,7 +156,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         db,
         ring,
         passwords: Passwords::default(),
-        desk: Desk::new(&settings.hub.name, settings.server.public_url.as_str()),
+        desk,
         outbox,
         sends_mail: smtp.is_some(),
         hall: Arc::new(hall),

@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::app;
-use crate::clock::Clock;
 use crate::db::Notices;
 use crate::gateways;
-use crate::mail::Outbox;
+use crate::mail::Carrier;
 use crate::registrations;
 use crate::settings::Settings;
 
@@ -48,8 +47,8 @@ pub async fn examine(settings: &Settings) -> anyhow::Result<ExitCode> {
             }
             findings.note("public URL", registered_with(settings, &db));
             let smtp = settings.mail.smtp_url.as_ref();
-            let outbox = Outbox::new(db, Clock::system(), app::sender(settings), smtp, false);
-            findings.note("mail", mail(outbox.map(|outbox| outbox.server_answers())));
+            let carrier = Carrier::new(app::sender(settings), smtp);
+            findings.note("mail", mail(carrier.map(|carrier| carrier.server_answers())));
         }
     }
     if let Some(url) = &settings.redis {

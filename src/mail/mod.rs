@@ -18,8 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use address::EmailAddress;
 pub use cases::{CaseFacts, CaseLetter, CaseStep, Draft, Sign, draft, preview};
 pub use letters::*;
-pub use mailboxes::{Refusing, Topic, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
-pub use sender::{Outbox, Sender};
+pub use mailboxes::{Refusing, Slip, Topic, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
+pub use sender::{Carrier, Outbox, Sender};
 pub use sheet::Text;
 pub use store::{LetterState, Posted, about_site, again, counts, find, page, posted_since, trim};
 pub use words::Language;
@@ -27,6 +27,7 @@ pub use words::Language;
 use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, LetterId, SiteId};
+use crate::secret::Keyring;
 
 /// Stands in a letter's text where the secret of its link goes when it is sent: the outbox keeps the two apart, so
 /// that neither staff nor a later look at the database can use a link that is not theirs.
@@ -69,6 +70,13 @@ impl Desk {
     /// An address that carries the letter's secret: for a letter that is [posted](post) with one.
     pub fn secret_link(&self, path: &str) -> String {
         format!("{}{path}?token={SECRET_PLACE}", self.0.base)
+    }
+}
+
+impl Desk {
+    /// Where whoever holds a slip stops letters.
+    fn stop_link(&self, ring: &Keyring, slip: &Slip) -> String {
+        format!("{}/mail/unsubscribe?token={}", self.0.base, slip.token(ring))
     }
 }
 

@@ -13,10 +13,12 @@ use lettre::{Address, Message, SmtpTransport, Transport};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::store::{self, Posted};
-use super::{TRIES, backoff};
+use super::mailboxes::{self, Slip};
+use super::{Desk, TRIES, backoff};
 use crate::clock::Clock;
 use crate::db::{Db, Fault};
-use crate::ids::LeaseId;
+use crate::ids::{LeaseId};
+use crate::secret::Keyring;
 
 /// How many letters one turn takes.
 const AT_ONCE: i64 = 20;
@@ -30,6 +32,8 @@ const REST: Duration = Duration::from_secs(3_650 * 86_400);
 /// The answers that tell of this mailbox or this message (RFC 5321 4.2.3), so that another try would hear the same. Any
 /// other may be about the server or the hub's login to it, which somebody mends.
 const PERMANENT: [u16; 6] = [501, 550, 551, 552, 553, 555];
+/// Those of them that tell of the mailbox, where the server says no more than that.
+const MAILBOX: [u16; 3] = [550, 551, 553];
 /// How much of what a server said is kept for staff, in characters.
 const WORDS: usize = 500;
 
@@ -43,46 +47,17 @@ pub struct Sender<'a> {
     pub contact: Option<&'a str>,
 }
 
-/// Sends what waits in the outbox, by SMTP or, where no server is set, to the console.
-pub struct Outbox {
-    db: Db,
-    clock: Clock,
+/// Who brings letters to their mailboxes: the SMTP server, where one is set.
+pub struct Carrier {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     transport: Option<SmtpTransport>,
-    show_letters: bool,
-    stopping: Arc<AtomicBool>,
 }
 
-/// Why a letter was not sent, in words for staff.
-struct Failure {
-    why: String,
-    permanent: bool,
-}
-
-impl Failure {
-    /// No message can be made of the letter.
-    fn unfit(why: &anyhow::Error) -> Self {
-        Self { why: words(&format!("{why:#}")), permanent: true }
-    }
-
-    fn refused(error: &smtp::Error) -> Self {
-        let permanent = error.status().is_some_and(|code| PERMANENT.contains(&u16::from(code)));
-        Self { why: words(&error.to_string()), permanent }
-    }
-}
-
-/// What a server said, fit to be kept: PostgreSQL refuses a row with a NUL in it, and the letter would be tried for ever.
-fn words(said: &str) -> String {
-    said.chars().filter(|c| !c.is_control()).take(WORDS).collect()
-}
-
-impl Outbox {
-    /// `show_letters`: print whole letters on the console when there is no server, as the local profile does.
-    ///
+impl Carrier {
     /// # Errors
     /// When the sender's address or the server's URL can't be used.
-    pub fn new(db: Db, clock: Clock, sender: Sender<'_>, smtp_url: Option<&SecretString>, show_letters: bool) -> anyhow::Result<Self> {
+    pub fn new(sender: Sender<'_>, smtp_url: Option<&SecretString>) -> anyhow::Result<Self> {
         let mailbox = |setting: &str, text: &str| {
             let address: Address = text.parse().with_context(|| format!("{setting}: {text:?} is no e-mail address"))?;
             anyhow::Ok(Mailbox::new(Some(sender.hub.to_owned()), address))
@@ -94,12 +69,73 @@ impl Outbox {
                 anyhow::Ok(SmtpTransport::from_url(url.expose_secret()).context("mail.smtp_url")?.timeout(Some(SMTP_TIMEOUT)).build())
             })
             .transpose()?;
-        Ok(Self { db, clock, from, reply_to, transport, show_letters, stopping: Arc::default() })
+        Ok(Self { from, reply_to, transport })
     }
 
     /// Whether the SMTP server answers; `None` when none is set.
     pub fn server_answers(&self) -> Option<Result<bool, String>> {
         self.transport.as_ref().map(|t| t.test_connection().map_err(|e| e.to_string()))
+    }
+}
+
+/// Sends what waits in the outbox, by SMTP or, where no server is set, to the console.
+pub struct Outbox {
+    db: Db,
+    clock: Clock,
+    carrier: Carrier,
+    ring: Keyring,
+    desk: Desk,
+    show_letters: bool,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Why a letter was not sent, in words for staff.
+struct Failure {
+    why: String,
+    permanent: bool,
+    /// It is the mailbox that takes nothing, not this letter.
+    by_mailbox: bool,
+}
+
+impl Failure {
+    /// No message can be made of the letter.
+    fn unfit(why: &anyhow::Error) -> Self {
+        Self { why: words(&format!("{why:#}")), permanent: true, by_mailbox: false }
+    }
+
+    fn refused(error: &smtp::Error) -> Self {
+        let (code, why) = (error.status().map(u16::from), words(&error.to_string()));
+        let permanent = code.is_some_and(|code| PERMANENT.contains(&code));
+        let by_mailbox = code.is_some_and(|code| tells_of_mailbox(code, &why));
+        Self { why, permanent, by_mailbox }
+    }
+}
+
+/// Whether a refusal is about the mailbox itself. The status within the words says so (RFC 3463: x.1 is the address, x.2 the
+/// mailbox; x.7 is a policy, such as one against spam, and x.1.7 and x.1.8 are about the sender); without one, the code has to do.
+fn tells_of_mailbox(code: u16, why: &str) -> bool {
+    let mut statuses = why.split(|c: char| !c.is_ascii_digit() && c != '.').filter_map(|word| word.strip_prefix("5."));
+    match statuses.find(|status| status.split('.').count() == 2) {
+        Some(status) => (status.starts_with("1.") || status.starts_with("2.")) && !matches!(status, "1.7" | "1.8"),
+        None => MAILBOX.contains(&code),
+    }
+}
+
+/// What a server said, fit to be kept: PostgreSQL refuses a row with a NUL in it, and the letter would be tried for ever.
+fn words(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(WORDS).collect()
+}
+
+impl Outbox {
+    /// `ring` and `desk` make the links by which letters are stopped. `show_letters`: print whole letters on the console when
+    /// there is no server, as the local profile does.
+    pub fn new(db: Db, clock: Clock, carrier: Carrier, ring: Keyring, desk: Desk, show_letters: bool) -> Self {
+        Self { db, clock, carrier, ring, desk, show_letters, stopping: Arc::default() }
+    }
+
+    /// Whether the SMTP server answers; `None` when none is set.
+    pub fn server_answers(&self) -> Option<Result<bool, String>> {
+        self.carrier.server_answers()
     }
 
     /// Before the first turn: where there is a server, what was only shown while there was none becomes due.
@@ -107,7 +143,7 @@ impl Outbox {
     /// # Errors
     /// When the database does not answer.
     pub async fn start(&self) -> Result<(), Fault> {
-        if self.transport.is_some() {
+        if self.carrier.transport.is_some() {
             let now = self.clock.now();
             let woken = self.db.write(move |tx| store::wake(tx.conn(), now)).await?;
             if woken > 0 {
@@ -148,7 +184,7 @@ impl Outbox {
             if !self.db.write(move |tx| store::renew(tx.conn(), id, mine, now + LEASE)).await? {
                 continue;
             }
-            match &self.transport {
+            match &self.carrier.transport {
                 Some(transport) => self.send(transport.clone(), letter, mine).await?,
                 None => self.show(letter, mine).await?,
             }
@@ -162,32 +198,40 @@ impl Outbox {
             Err(why) => Err(Failure::unfit(&why)),
             Ok(message) => match tokio::task::spawn_blocking(move || transport.send(&message)).await {
                 Ok(answer) => answer.map(|_| ()).map_err(|e| Failure::refused(&e)),
-                Err(broken) => Err(Failure { why: words(&broken.to_string()), permanent: false }),
+                Err(broken) => Err(Failure { why: words(&broken.to_string()), permanent: false, by_mailbox: false }),
             },
         };
         let (id, now, tries) = (letter.id, self.clock.now(), letter.tries + 1);
+        let mailbox = letter.address().map(|address| address.key()).unwrap_or_default();
         match tried {
             Ok(()) => {
-                if self.db.write(move |tx| store::sent(tx.conn(), id, mine, now)).await? {
+                let noted = self.db.write(move |tx| {
+                    mailboxes::accepts(tx.conn(), &mailbox)?;
+                    store::sent(tx.conn(), id, mine, now)
+                });
+                if noted.await? {
                     tracing::info!(letter.id = %id, letter.kind = letter.kind, "a letter was sent");
                 } else {
                     tracing::warn!(letter.id = %id, letter.kind = letter.kind, "a letter took longer than its lease: it may come twice");
                 }
                 Ok(())
             }
-            Err(Failure { why, permanent }) => {
-                let given_up = permanent || tries >= TRIES;
+            Err(failure) if failure.permanent || tries >= TRIES => {
                 // The server's words may hold the address: they are kept for staff, not logged.
-                tracing::warn!(letter.id = %id, letter.kind = letter.kind, tries, given_up, "a letter could not be sent");
-                let due_at = now + backoff(tries);
+                tracing::warn!(letter.id = %id, letter.kind = letter.kind, tries, given_up = true, "a letter could not be sent");
                 let noted = self.db.write(move |tx| {
-                    if given_up {
-                        store::given_up(tx.conn(), id, mine, now, &why)
-                    } else {
-                        store::failed(tx.conn(), id, mine, now, &why, due_at)
+                    let ours = store::given_up(tx.conn(), id, mine, now, &failure.why)?;
+                    if ours && failure.permanent && failure.by_mailbox {
+                        mailboxes::refuses(tx.conn(), &mailbox, id, now, &failure.why)?;
                     }
+                    Ok::<_, Fault>(())
                 });
                 noted.await
+            }
+            Err(Failure { why, .. }) => {
+                tracing::warn!(letter.id = %id, letter.kind = letter.kind, tries, given_up = false, "a letter could not be sent");
+                let due_at = now + backoff(tries);
+                self.db.write(move |tx| store::failed(tx.conn(), id, mine, now, &why, due_at)).await
             }
         }
     }
@@ -209,19 +253,30 @@ impl Outbox {
         anyhow::ensure!(!letter.has_lost_its_link(), "the link in it works no more");
         let address = letter.address().map_err(anyhow::Error::msg)?;
         let to = Mailbox::new(Some(letter.to_name.clone()).filter(|name| !name.is_empty()), address.inner().clone());
-        let mut message = Message::builder().from(self.from.clone()).to(to).subject(&letter.subject);
-        if let Some(reply_to) = &self.reply_to {
+        let mut message = Message::builder().from(self.carrier.from.clone()).to(to).subject(&letter.subject);
+        if let Some(reply_to) = &self.carrier.reply_to {
             message = message.reply_to(reply_to.clone());
         }
-        let (text, html) = letter.to_send(None);
+        let stop = letter.topic().map(|topic| self.desk.stop_link(&self.ring, &Slip { mailbox: address.key(), topic }));
+        if let Some(link) = &stop {
+            // One click in the mail program is enough (RFC 8058).
+            message = message.raw_header(header("List-Unsubscribe", format!("<{link}>")));
+            message = message.raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
+        }
+        let (text, html) = letter.to_send(stop.as_deref());
         let message = message
             // So that holiday notices are not sent back (RFC 3834 5).
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
+            .raw_header(header("Auto-Submitted", "auto-generated".into()))
+            .raw_header(header("Content-Language", letter.language.clone()))
             // The same for each try, so that a mailbox can tell a repetition.
-            .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
+            .message_id(Some(format!("<{}@{}>", letter.id, self.carrier.from.email.domain())))
             .multipart(MultiPart::alternative_plain_html(text, html))?;
         Ok(message)
     }
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
 }
 
 #[cfg(test)]
@@ -234,6 +289,24 @@ mod tests {
     fn what_a_server_said_is_cut_and_cleaned() {
         assert_eq!(words("permanent error (550): no\0 such\u{7} mail\r\nbox"), "permanent error (550): no such mailbox");
         assert_eq!(words(&"é".repeat(600)).chars().count(), WORDS);
+    }
+
+    #[test]
+    fn refusals_tell_whether_it_is_the_mailbox() {
+        let rows = [
+            (550, "permanent error (550): 5.1.1 no such mailbox", true),
+            (550, "permanent error (550): 5.2.1 mailbox disabled", true),
+            (552, "permanent error (552): 5.2.2 mailbox full", true),
+            (550, "permanent error (550): no such user here", true),
+            (550, "permanent error (550): 5.7.1 this looks like spam", false),
+            (553, "permanent error (553): 5.1.8 sender's domain unknown", false),
+            (550, "permanent error (550): host 192.0.2.5 says no", true),
+            (552, "permanent error (552): too large", false),
+            (554, "permanent error (554): 5.7.1 blocked", false),
+        ];
+        for (code, words, expected) in rows {
+            assert_eq!(tells_of_mailbox(code, words), expected, "{words}");
+        }
     }
 
     proptest! {

@@ -194,9 +194,9 @@ pub(super) fn failed(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestam
     Ok(())
 }
 
-/// Notes that the last try failed, and why, and erases the secret of the letter's link.
-pub(super) fn given_up(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp, why: &str) -> Result<(), Fault> {
-    diesel::update(ours(id, mine))
+/// Notes that the last try failed, and why, and erases the secret of the letter's link. False: it was no longer ours.
+pub(super) fn given_up(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timestamp, why: &str) -> Result<bool, Fault> {
+    let noted = diesel::update(ours(id, mine))
         .set((
             letters::tries.eq(letters::tries + 1),
             letters::error.eq(why),
@@ -205,7 +205,7 @@ pub(super) fn given_up(conn: &mut Conn, id: LetterId, mine: LeaseId, now: Timest
             letters::leased_until.eq(now),
         ))
         .execute(conn)?;
-    Ok(())
+    Ok(noted == 1)
 }
 
 /// Notes that a letter was shown where no server is set. That was no try: it rests until `due_at`.

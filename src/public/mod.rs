@@ -7,3 +7,4 @@ pub mod login;
 pub mod password;
 pub mod register;
 pub mod texts;
+pub mod unsubscribe;

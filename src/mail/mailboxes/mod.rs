@@ -1,7 +1,9 @@
 //! What mailboxes want and what they take: which letters are stopped, and which mailboxes refuse them.
 
+mod slip;
 mod store;
 
+pub use slip::Slip;
 pub use store::{Refusing, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
 pub(super) use store::{accepts, refuses};
 
