@@ -1,12 +1,14 @@
 //! A site: its URL, its states and what leads from one to the next, and what crossing the user limit does.
 //! What proves ownership is found out in `proof`; keys and devices have rooms of their own.
 
+mod brakes;
 mod life;
 mod model;
 mod newcomers;
 mod store;
 mod url;
 
+pub use brakes::{Brake, brake, brake_of, brakes, ended_brakes, release, stop_push};
 pub use life::{
     Proved, add, apply_user_limit, change, confirm_mail, end_grace, forget_registered, hold, leave, lift, prove, register, set_binding,
     suspend, tell, unregister,
