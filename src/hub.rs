@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,17 +10,18 @@ use ipnet::IpNet;
 use crate::accounts::Passwords;
 use crate::audit::Actor;
 use crate::clock::Clock;
-use crate::db::{ChangeLog, Db, Notices};
+use crate::db::{ChangeLog, Db, Fault, Notices};
 use crate::error::Error;
 use crate::ids::{AccountId, SiteId};
 use crate::jobs::Board;
+use crate::keys::Grants;
 use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
 use crate::registrations::Office;
 use crate::secret::{Keyring, Purpose};
-use crate::settings::{self, Limits, Profile, PublicUrl};
+use crate::settings::{self, Changeable, Limits, Profile, PublicUrl};
 use crate::sites::{self, ProofKind, Site, SiteError, SiteState};
 use crate::web::{Assets, Proxies};
 
@@ -40,6 +41,9 @@ const REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const ROTATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 /// How many leaked keys an address may report in an hour: a scanner may find several at once.
 const LEAKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
+/// To how many sites a user limit is applied in one transaction: pushes' own writes wait behind it.
+const LIMITED_AT_ONCE: i64 = 100;
 
 /// The hub.
 pub struct Hub {
@@ -64,16 +68,14 @@ pub struct Hub {
     pub prober: Prober,
     pub proxies: Proxies,
     pub assets: Assets,
-    pub limits: Limits,
+    /// Those that the team may change while the hub runs.
+    pub settings: Arc<Changeable>,
+    /// Held while they are taken up, so that of two changes the later one stays.
+    pub settling: Mutex<()>,
     /// How long a key goes on working once its Moodle has asked for another one.
     pub rotation_overlap: Duration,
-    /// After how long the owner of a key in use is reminded to rotate it; nothing: never.
-    pub remind_keys_after: Duration,
-    pub devices: settings::Devices,
     /// The last runs of this node's jobs.
     pub board: Board,
-    /// How long a site that has grown beyond the user limit goes on pushing.
-    pub over_limit_grace: Duration,
     /// Who may ask whether a site is registered; nobody named: anybody, at a rate.
     pub sitecheck_from: Vec<IpNet>,
     pub doors: Doors,
@@ -93,11 +95,73 @@ impl Hub {
     }
 }
 
+/// What the team may change while the hub runs, as it is now.
+impl Hub {
+    /// The limits for all sites.
+    pub fn limits(&self) -> Limits {
+        self.settings.now().limits
+    }
+
+    /// The user limit of a site: its own, or the one for all.
+    pub fn max_users(&self, site: SiteId) -> u64 {
+        self.hall.table.max_users(site)
+    }
+
+    pub fn devices(&self) -> settings::Devices {
+        self.settings.now().devices
+    }
+
+    /// After how long the owner of a key in use is reminded to rotate it; nothing: never.
+    pub fn remind_keys_after(&self) -> Duration {
+        self.settings.now().keys.remind_after
+    }
+
+    /// How long a site that has grown beyond the user limit goes on pushing.
+    pub fn over_limit_grace(&self) -> Duration {
+        self.settings.now().registration.over_limit_grace
+    }
+
+    /// Takes up what the team has changed, here or on another node.
+    ///
+    /// # Errors
+    /// When the database does not answer; then all stays as it was.
+    pub async fn follow_settings(&self) -> Result<(), Fault> {
+        let settings = self.settings.clone();
+        if self.db.read(move |conn| settings.read_again(conn)).await? {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Applies the user limit for all to those sites that it has moved past: with a letter, and a grace for those that push.
+    ///
+    /// # Errors
+    /// When it can't be written; what is left is done by the next who calls.
+    pub async fn apply_user_limit(&self) -> Result<(), Error> {
+        let (now, max_users, grace) = (self.clock.now(), self.limits().max_site_users, self.over_limit_grace());
+        loop {
+            let desk = self.desk.clone();
+            let written = self.db.write(move |tx| sites::apply_user_limit_to_all(tx, &desk, now, max_users, grace, LIMITED_AT_ONCE));
+            if i64::try_from(written.await?).unwrap_or(0) < LIMITED_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn settle(&self) {
+        let _settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.settings.now();
+        self.hall.table.set_grants(Grants::of(&live));
+        self.hall.lookup.set_flood(flood(&live.limits));
+        self.hall.seen.set_stale_after(live.devices.stale_after);
+    }
+}
+
 impl Hub {
     /// What acts on registrations need of the hub.
     pub fn office(&self) -> Office<'_> {
-        let (hub_url, max_users) = (self.public_url.as_str(), self.limits.max_site_users);
-        Office { ring: &self.ring, desk: &self.desk, hub_url, max_users, grace: self.over_limit_grace, may_mail: true }
+        let (hub_url, max_users) = (self.public_url.as_str(), self.limits().max_site_users);
+        Office { ring: &self.ring, desk: &self.desk, hub_url, max_users, grace: self.over_limit_grace(), may_mail: true }
     }
 
     /// A site's own server has called, known by its token or secret: that it called from an address to which the site's host
@@ -122,6 +186,11 @@ impl Hub {
         });
         Ok(proved.await?)
     }
+}
+
+/// The rate of pushes to one device.
+pub fn flood(limits: &Limits) -> Rate {
+    Rate::per_minute("device", limits.push_per_device_per_minute)
 }
 
 /// The limits of what strangers may ask for, by address.

@@ -185,13 +185,13 @@ pub async fn show(hub: Data<Hub>, req: HttpRequest, broadcast: Path<String>) -> 
     responses((status = 202, description = "It is taken in.", body = BroadcastView)),
 )]
 pub async fn start(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits.body_bytes).await?;
+    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits().body_bytes).await?;
     Query::of(&req, &[])?;
     push::may_push(caller.grant.site())?;
     may_broadcast(&caller)?;
     let app = auth::app(&hub, &req)?;
     let draft = broadcasts::parse(&body).map_err(|(field, words)| Problem::field(field, words))?;
-    draft.fits(hub.limits.payload_bytes).map_err(|words| Refusal::of_field(RefusalKind::PayloadTooLarge, "alert", words))?;
+    draft.fits(hub.limits().payload_bytes).map_err(|words| Refusal::of_field(RefusalKind::PayloadTooLarge, "alert", words))?;
     let (ring, now, site, note) = (hub.ring.clone(), hub.clock.now(), caller.site(), caller.note());
     let shared = hub.clone();
     let call = Call { hub: &hub, req: &req, caller: &caller, body: &body };
@@ -214,7 +214,7 @@ pub async fn start(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Result
     responses((status = 200, description = "The broadcast as it is now.", body = BroadcastView)),
 )]
 pub async fn cancel(hub: Data<Hub>, req: HttpRequest, broadcast: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits.body_bytes).await?;
+    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits().body_bytes).await?;
     Query::of(&req, &[])?;
     may_broadcast(&caller)?;
     let (site, id, now): (_, BroadcastId, _) = (caller.site(), body::id(&broadcast)?, hub.clock.now());

@@ -221,7 +221,7 @@ impl Change {
     responses((status = 200, description = "The device as it is now.", body = DeviceView)),
 )]
 pub async fn change(hub: Data<Hub>, req: HttpRequest, device: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits.body_bytes).await?;
+    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits().body_bytes).await?;
     Query::of(&req, &[])?;
     let (site, id, now): (_, DeviceId, _) = (caller.site(), body::id(&device)?, hub.clock.now());
     caller.needs(Permissions::CREATE_TOKEN)?;

@@ -20,7 +20,7 @@ use crate::devices::{self, AppName, By, DeviceToken, Enrolled, Enrolment};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::{DeviceId, KeyId, SiteId};
-use crate::keys::{self, KeyKind, KeyState, Overlap, Permissions, PlainKey, Rotated, Rotation, Wanted};
+use crate::keys::{self, KeyKind, KeyState, Overlap, Permissions, PlainKey, Rotated, Rotation, Taking, Wanted};
 use crate::push::{Refusal, RefusalKind};
 use crate::secret::Keyring;
 
@@ -121,15 +121,14 @@ impl Issue {
     responses((status = 201, description = "The new key.", body = IssuedKey)),
 )]
 pub async fn issue(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits.body_bytes).await?;
+    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits().body_bytes).await?;
     Query::of(&req, &[])?;
     let app = auth::named_app(&req)?.filter(|app| hub.hall.apps.contains_key(app.as_str()));
     let mut wanted = Issue::parse(&body)?;
     covers(&caller, Permissions::of(wanted.kind))?;
     if let Some(phone) = &mut wanted.device {
         phone.app = app;
-        let limiter = caller.grant.site().enrol_limiter(hub.hall.table.grants(), &hub.clock);
-        limiter.take().map_err(Error::Limited)?;
+        caller.grant.site().take(Taking::Enrol, &hub.clock).map_err(Error::Limited)?;
     }
     let issuing = Issuing::new(&hub, &caller);
     let call = Call { hub: &hub, req: &req, caller: &caller, body: &body };
@@ -166,14 +165,13 @@ struct Issuing {
 
 impl Issuing {
     fn new(hub: &Hub, caller: &Caller) -> Self {
-        let trial = hub.hall.table.grants().trial_is_limited && caller.grant.site().state().trial;
         Self {
             ring: hub.ring.clone(),
             now: hub.clock.now(),
             site: caller.site(),
             note: caller.note(),
             main_app: auth::main_app(hub),
-            most: trial.then_some(hub.hall.trial_devices),
+            most: hub.hall.table.grants().most_devices(caller.grant.site().state().trial),
         }
     }
 
@@ -244,7 +242,7 @@ fn overlap(body: &[u8]) -> Result<Option<Duration>, Problem> {
     responses((status = 201, description = "The successor.", body = RotatedKey)),
 )]
 pub async fn rotate(hub: Data<Hub>, req: HttpRequest, key: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits.body_bytes).await?;
+    let (caller, body) = auth::enter_with_body(&hub, &req, payload, hub.limits().body_bytes).await?;
     Query::of(&req, &[])?;
     let id: KeyId = body::id(&key)?;
     let overlap = overlap(&body)?.unwrap_or(hub.rotation_overlap);

@@ -44,7 +44,7 @@ pub async fn report(hub: Data<Hub>, req: HttpRequest, payload: Payload) -> Resul
         return Err(Error::Limited(standing).into());
     }
     Query::of(&req, &[])?;
-    let body = body::read(payload, hub.limits.body_bytes).await?;
+    let body = body::read(payload, hub.limits().body_bytes).await?;
     let members = Members::read(&body, &["key", "place"])?;
     let key =
         members.text("key")?.filter(|key| !key.is_empty()).ok_or_else(|| Problem::field("key", "the key that was found is expected"))?;

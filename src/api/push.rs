@@ -136,7 +136,7 @@ impl Sender<'_> {
         let done = async {
             let caller = push::caller(hall, Request { app: Some(self.app), key: self.key, from: Some(self.from) })?;
             let body = push.get().as_bytes();
-            let body = if body.len() > self.hub.limits.body_bytes { Err(RefusalKind::BodyTooLarge.into()) } else { Ok(body) };
+            let body = if body.len() > self.hub.limits().body_bytes { Err(RefusalKind::BodyTooLarge.into()) } else { Ok(body) };
             push::push(hall, self.connections, self.tally, &caller, body, Some(id)).await
         };
         Outcome::new(done.await, id)

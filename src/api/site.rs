@@ -113,16 +113,14 @@ impl SiteView {
 }
 
 fn limits(hub: &Hub, cell: &SiteCell) -> LimitsView {
-    let (l, grants) = (&hub.limits, hub.hall.table.grants());
-    let trial = cell.state().trial && grants.trial_is_limited;
-    let (per_second, burst) = if trial { (l.trial_per_second, l.trial_per_second) } else { (l.push_per_second, l.push_burst) };
+    let (l, figures) = (hub.limits(), cell.figures(hub.clock.now()));
     LimitsView {
-        max_site_users: l.max_site_users,
-        push_per_second: per_second.get(),
-        push_burst: burst.get(),
-        push_per_day: cell.daily_quota(grants),
+        max_site_users: hub.max_users(cell.id),
+        push_per_second: figures.push_per_second.get(),
+        push_burst: figures.push_burst.get(),
+        push_per_day: figures.push_per_day,
         push_per_device_per_minute: l.push_per_device_per_minute.get(),
-        devices: trial.then_some(l.trial_devices),
+        devices: hub.hall.table.grants().most_devices(cell.state().trial),
         body_bytes: l.body_bytes as u64,
         payload_bytes: l.payload_bytes as u64,
     }

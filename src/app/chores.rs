@@ -42,6 +42,8 @@ pub struct Chore {
 const LOOK: Duration = Duration::from_millis(500);
 /// How soon it is looked at again at the earliest.
 const MOMENT: Duration = Duration::from_millis(20);
+/// How often it is looked whether the team has changed a setting on another node.
+const SETTINGS: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -77,6 +79,11 @@ pub(super) fn start(hub: &Data<Hub>, connections: Data<Connections>) -> Jobs {
     };
     jobs.on_each_node_after("changes", LOOK, pause, move || follow(h.clone()));
     let h = hub.clone();
+    jobs.on_each_node("settings", SETTINGS, move || {
+        let h = h.clone();
+        async move { h.follow_settings().await }
+    });
+    let h = hub.clone();
     jobs.on_each_node("outbox", Duration::from_millis(500), move || {
         let h = h.clone();
         async move { h.outbox.turn().await.map(|_| ()) }
@@ -94,7 +101,7 @@ pub(super) fn start(hub: &Data<Hub>, connections: Data<Connections>) -> Jobs {
     let (h, tally) = (hub.clone(), hub.counts.worker());
     jobs.on_each_node("broadcasts", Duration::from_millis(200), move || {
         let (h, connections, tally) = (h.clone(), connections.clone(), tally.clone());
-        async move { broadcasts::turn(&h.hall, &connections, &tally, h.limits.broadcast_per_second).await.map(|_| ()) }
+        async move { broadcasts::turn(&h.hall, &connections, &tally, h.limits().broadcast_per_second).await.map(|_| ()) }
     });
     for chore in CHORES {
         let h = hub.clone();
@@ -142,8 +149,9 @@ pub(super) async fn note_key_use(hub: &Hub) -> Result<(), Fault> {
 
 async fn purge_devices(hub: Data<Hub>) -> Result<(), Error> {
     let now = hub.clock.now();
-    let stale = Some(hub.devices.stale_after).filter(|after| !after.is_zero()).map(|after| Due::Stale(now - after));
-    let dues = [Due::Unconfirmed(now - hub.devices.confirm_within), Due::Unregistered(now - UNREGISTERED_KEPT)];
+    let devices = hub.devices();
+    let stale = Some(devices.stale_after).filter(|after| !after.is_zero()).map(|after| Due::Stale(now - after));
+    let dues = [Due::Unconfirmed(now - devices.confirm_within), Due::Unregistered(now - UNREGISTERED_KEPT)];
     for due in dues.into_iter().chain(stale) {
         loop {
             let purged = hub.db.write(move |tx| devices::purge(tx, now, due, PURGED_AT_ONCE)).await?;
@@ -161,15 +169,17 @@ async fn remind_of_keys(hub: Data<Hub>) -> Result<(), Error> {
     let (shared, now) = (hub.clone(), hub.clock.now());
     let told = hub.db.write(move |tx| {
         keys::remind_of_ends(tx, &shared.desk, now)?;
-        keys::remind_of_age(tx, &shared.desk, now, shared.remind_keys_after)
+        keys::remind_of_age(tx, &shared.desk, now, shared.remind_keys_after())
     });
     told.await.map(|_| ()).map_err(Error::from)
 }
 
 async fn end_grace(hub: Data<Hub>) -> Result<(), Error> {
     let (shared, now) = (hub.clone(), hub.clock.now());
-    let ended = hub.db.write(move |tx| sites::end_grace(tx, &shared.desk, now, shared.limits.max_site_users));
-    ended.await.map(|_| ()).map_err(Error::from)
+    let ended = hub.db.write(move |tx| sites::end_grace(tx, &shared.desk, now, shared.limits().max_site_users));
+    ended.await?;
+    // What was changed in the file, or on a node that ended before it was done.
+    hub.apply_user_limit().await
 }
 
 async fn tidy(hub: Data<Hub>) -> Result<(), Error> {

@@ -20,17 +20,16 @@ use crate::clock::Clock;
 use crate::db::{Change, ChangeLog, Conn, Db, Fault, Notices, secret as stored_secret};
 use crate::devices::Lookup;
 use crate::gateways::{Airnotifier, Backends, Connections, Gateways, Tls};
-use crate::hub::{Doors, Hub};
+use crate::hub::{Doors, Hub, flood};
 use crate::jobs::{Board, Jobs};
 use crate::keys::{Grants, Table};
-use crate::limits::Rate;
 use crate::mail::{Carrier, Desk, Outbox, Sender};
 use crate::proof::Prober;
 use crate::push::{self, Counts, Hall, Seen};
 use crate::registrations;
 use crate::routes;
 use crate::secret::Keyring;
-use crate::settings::{ClaimedPush, Profile, Settings};
+use crate::settings::{Changeable, Profile, Settings};
 use crate::web::{Assets, Proxies};
 
 /// How many devices are kept in memory: some 200 bytes each.
@@ -69,18 +68,15 @@ pub async fn keyring(settings: &Settings, db: &Db) -> anyhow::Result<Keyring> {
     Ok(ring)
 }
 
-fn grants(settings: &Settings) -> Grants {
-    let l = &settings.limits;
-    Grants {
-        push: Rate::per_second("push", l.push_per_second, l.push_burst),
-        push_per_day: l.push_per_day,
-        trial: Rate::per_second("push", l.trial_per_second, l.trial_per_second),
-        trial_per_day: l.trial_per_day,
-        enrol: Rate::per_second("enrol", l.enrol_per_second, l.enrol_burst),
-        max_site_users: l.max_site_users,
-        trial_is_limited: settings.registration.claimed_push == ClaimedPush::Trial,
-        claimed_may_push: settings.registration.claimed_push != ClaimedPush::Off,
-    }
+/// The settings with what the team has changed of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn live_settings(settings: &Settings, db: &Db) -> Result<Arc<Changeable>, Fault> {
+    let live = Arc::new(Changeable::new(settings.ground().clone()));
+    let read = live.clone();
+    db.read(move |conn| read.read_again(conn)).await?;
+    Ok(live)
 }
 
 /// Who the hub's letters are from.
@@ -94,9 +90,10 @@ pub fn sender(settings: &Settings) -> Sender<'_> {
 /// When a part can't be started, with what to do about it.
 pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<Hub> {
     let ring = keyring(settings, &db).await?;
-    let table = Arc::new(Table::new(ring.clone(), grants(settings)));
-    let flood = Rate::per_minute("device", settings.limits.push_per_device_per_minute);
-    let lookup = Arc::new(Lookup::start(db.clone(), &clock, flood, CACHED_DEVICES));
+    let live = live_settings(settings, &db).await?;
+    let (limits, devices) = (live.now().limits, live.now().devices);
+    let table = Arc::new(Table::new(ring.clone(), Grants::of(&live.now())));
+    let lookup = Arc::new(Lookup::start(db.clone(), &clock, flood(&limits), CACHED_DEVICES));
     let (told_table, told_lookup) = (table.clone(), lookup.clone());
     let notices = match &settings.redis {
         Some(url) => Notices::start(url, &ring.name())?,
@@ -136,9 +133,8 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         gateways: Gateways::new(airnotifier),
         apps,
         binding: settings.devices.binding,
-        payload_bytes: settings.limits.payload_bytes,
-        trial_devices: settings.limits.trial_devices,
-        seen: Seen::new(settings.devices.stale_after),
+        payload_bytes: limits.payload_bytes,
+        seen: Seen::new(devices.stale_after),
     };
     let smtp = settings.mail.smtp_url.as_ref();
     let shows_letters = settings.profile() == Profile::Local;
@@ -151,7 +147,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         contact: settings.hub.contact_email.clone(),
         public_url: settings.server.public_url.clone(),
         profile: settings.profile(),
-        doors: Doors::new(&settings.limits, &clock),
+        doors: Doors::new(&limits, &clock),
         clock,
         db,
         ring,
@@ -166,12 +162,10 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         prober: Prober::new(settings.verification.allow_private_networks),
         proxies: Proxies::new(settings.server.trusted_proxies.clone()),
         assets: Assets::new(""),
-        limits: settings.limits.clone(),
+        settings: live,
+        settling: Mutex::default(),
         rotation_overlap: settings.keys.rotation_overlap,
-        remind_keys_after: settings.keys.remind_after,
-        devices: settings.devices,
         board: Board::default(),
-        over_limit_grace: settings.registration.over_limit_grace,
         sitecheck_from: settings.registration.sitecheck_from.clone(),
     })
 }

@@ -80,8 +80,7 @@ impl Worker<'_> {
             return self.end(due, BroadcastState::Failed, Some(why)).await;
         }
         // No faster than the site may push by itself.
-        let own = Duration::from_secs(1).as_nanos() / site.push_each(hall.table.grants()).as_nanos().max(1);
-        let pace = u32::try_from(own).ok().and_then(NonZeroU32::new).map_or(NonZeroU32::MIN, |own| own.min(self.pace));
+        let pace = site.figures(now).push_per_second.min(self.pace);
         let said = due.body_sealed.as_deref().and_then(|sealed| hall.ring.open(sealed));
         let Some(Ok(body)) = said.as_deref().map(decode_mailing) else {
             return self.end(due, BroadcastState::Failed, Some("What is to be said can't be read any more.")).await;

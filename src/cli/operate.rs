@@ -62,7 +62,7 @@ pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<
         push_wanted: true,
         email_alerts: true,
     };
-    let max_users = settings.limits.max_site_users;
+    let max_users = app::live_settings(settings, &db).await?.now().limits.max_site_users;
     let (active, now, desk) = (words.active, Clock::system().now(), Desk::new(&settings.hub.name, settings.server.public_url.as_str()));
     let added = db.write(move |tx| {
         let account = accounts::account_for(tx, now, &email)?;

@@ -196,6 +196,13 @@ impl Lookup {
         read.map(|_| ())
     }
 
+    /// Pushes to one device go at another rate from now on. What is in memory has the old meters: it is read anew.
+    pub fn set_flood(&self, flood: Rate) {
+        if self.cache.floods.set_rate(flood) {
+            self.forget_all();
+        }
+    }
+
     /// Forgets everything: this node was cut off from the change log for too long to follow it.
     pub fn forget_all(&self) {
         let mut changed = self.cache.changed();

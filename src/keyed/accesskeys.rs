@@ -206,7 +206,7 @@ fn not_registered(hub: &Hub) -> No {
 
 /// Whether a known site may have a key now.
 fn may_ask(hub: &Hub, site: &Site) -> Result<(), No> {
-    let max_users = hub.limits.max_site_users;
+    let max_users = hub.max_users(site.id);
     match site.push_off(max_users) {
         // In the grace of a site that has grown its keys go on; it gets no other one.
         None if site.is_over(max_users) => over_limit(site, max_users),

@@ -2,6 +2,7 @@
 //! asks. How much a key may be used is for `limits`.
 
 mod life;
+mod meters;
 mod model;
 mod reminders;
 mod secret;
@@ -9,8 +10,9 @@ mod store;
 mod table;
 
 pub use life::{KeyError, Rotated, Rotation, Wanted, issue, issue_requested, locate, revoke, revoke_all, revoke_of_devices, rotate};
+pub use meters::{Figures, Grants, Taking};
 pub use model::{AccessKey, KeyKind, KeyState, Overlap, Permissions};
 pub use reminders::{remind_of_age, remind_of_ends, take_leak, tell_revoked};
 pub use secret::{KeyHash, PlainKey};
 pub use store::{Use, find, note_use, of_device, of_site, page, requested};
-pub use table::{Grant, Grants, KeyRefusal, SiteCell, SiteState, Table};
+pub use table::{Grant, KeyRefusal, SiteCell, SiteState, Table};

@@ -1,22 +1,23 @@
 //! What the push path needs of keys and sites, in memory. The database is the truth: this is loaded at start and
 //! follows the change log.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::meters::{Figures, Grants, Meters, Taking};
 use super::store::{self, Hashed, Use};
 use super::{KeyHash, KeyKind, Permissions};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Change, Conn, Fault};
 use crate::ids::{DeviceId, KeyId, SiteId};
-use crate::limits::{Daily, Limiter, Network, Rate};
+use crate::limits::{Daily, Network, Standing};
 use crate::secret::Keyring;
 use crate::settings::Binding;
-use crate::sites::{self, PushOff, Site};
+use crate::sites::{self, PushOff, Site, Special, Switch};
 
 /// How long a revoked key is remembered, so that its user is told that it was revoked rather than unknown.
 const REVOKED_KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -31,87 +32,48 @@ pub struct SiteState {
     pub trial: bool,
     /// Pushes to tokens never seen are refused, whatever the hub says in general.
     pub strict: bool,
+    /// As it was read: what `push_off` is made of again when a user limit changes.
+    switch: Switch,
 }
 
-/// The rates and quotas that a site's meters are made with.
-#[derive(Clone, Copy, Debug)]
-pub struct Grants {
-    pub push: Rate,
-    pub push_per_day: u64,
-    pub trial: Rate,
-    pub trial_per_day: u64,
-    pub enrol: Rate,
-    pub max_site_users: u64,
-    pub trial_is_limited: bool,
-    pub claimed_may_push: bool,
-}
-
-/// A site's place in memory: its state, which changes, and its meters, which go on through the changes.
+/// A site's place in memory: its state and its limits, which change, and its meters, which go on through the changes.
 pub struct SiteCell {
     pub id: SiteId,
     state: ArcSwap<SiteState>,
+    meters: ArcSwap<Meters>,
     pub pushed_today: Daily,
-    push: OnceLock<Limiter>,
-    trial: OnceLock<Limiter>,
-    enrol: OnceLock<Limiter>,
-    self_enrol: OnceLock<Limiter>,
-    push_enrol: OnceLock<Limiter>,
 }
 
 impl SiteCell {
-    fn new(id: SiteId, state: SiteState) -> Self {
-        Self {
-            id,
-            state: ArcSwap::from_pointee(state),
-            pushed_today: Daily::default(),
-            push: OnceLock::new(),
-            trial: OnceLock::new(),
-            enrol: OnceLock::new(),
-            self_enrol: OnceLock::new(),
-            push_enrol: OnceLock::new(),
-        }
-    }
-
     pub fn state(&self) -> arc_swap::Guard<Arc<SiteState>> {
         self.state.load()
     }
 
-    /// The meter for pushes, as tight as the site's state wants.
-    pub fn push_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
-        if self.is_limited_trial(grants) {
-            self.trial.get_or_init(|| Limiter::new(grants.trial, clock))
-        } else {
-            self.push.get_or_init(|| Limiter::new(grants.push, clock))
-        }
+    /// Takes a push or an enrolment, at the rate that holds now.
+    ///
+    /// # Errors
+    /// The standing, when none is left.
+    pub fn take(&self, what: Taking, clock: &Clock) -> Result<(), Standing> {
+        self.meters.load().take(what, clock)
     }
 
-    /// How far apart its pushes are at least, on average.
-    pub fn push_each(&self, grants: &Grants) -> Duration {
-        if self.is_limited_trial(grants) { grants.trial.each } else { grants.push.each }
+    /// Takes one of the day's pushes.
+    ///
+    /// # Errors
+    /// The standing, when none is left.
+    pub fn take_of_today(&self, now: Timestamp) -> Result<(), Standing> {
+        let quota = self.meters.load().figures(now).push_per_day;
+        self.pushed_today.take(now, "day", quota)
     }
 
-    /// How many pushes a day.
-    pub fn daily_quota(&self, grants: &Grants) -> u64 {
-        if self.is_limited_trial(grants) { grants.trial_per_day } else { grants.push_per_day }
+    /// How fast it may go now.
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        self.meters.load().figures(now)
     }
 
-    /// The meter for enrolments by the site's own calls.
-    pub fn enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
-        self.enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
-    }
-
-    /// The meter for devices that enrol themselves.
-    pub fn self_enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
-        self.self_enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
-    }
-
-    /// The meter for enrolments by pushes to tokens never seen.
-    pub fn push_enrol_limiter(&self, grants: &Grants, clock: &Clock) -> &Limiter {
-        self.push_enrol.get_or_init(|| Limiter::new(grants.enrol, clock))
-    }
-
-    fn is_limited_trial(&self, grants: &Grants) -> bool {
-        grants.trial_is_limited && self.state.load().trial
+    /// Until when it is slowed down, if it is.
+    pub fn braked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.meters.load().braked_until(now)
     }
 }
 
@@ -185,29 +147,62 @@ pub enum KeyRefusal {
 /// Every key that works, by its hash. Reading takes no lock.
 pub struct Table {
     ring: Keyring,
-    grants: Grants,
+    grants: ArcSwap<Grants>,
     keys: papaya::HashMap<KeyHash, Arc<KeyCell>>,
     hashes: papaya::HashMap<KeyId, KeyHash>,
     sites: papaya::HashMap<SiteId, Arc<SiteCell>>,
-    /// Sites for which it is said whether pushes to unknown tokens are refused: few.
-    bindings: papaya::HashMap<SiteId, Binding>,
+    /// Sites about which something is special: few.
+    special: papaya::HashMap<SiteId, Arc<Special>>,
+    /// Held while what is in memory of sites is changed, so that of two changes the later one stays. No push waits for it.
+    changing: Mutex<()>,
 }
 
 impl Table {
     pub fn new(ring: Keyring, grants: Grants) -> Self {
         Self {
             ring,
-            grants,
+            grants: ArcSwap::from_pointee(grants),
             keys: papaya::HashMap::new(),
             hashes: papaya::HashMap::new(),
             sites: papaya::HashMap::new(),
-            bindings: papaya::HashMap::new(),
+            special: papaya::HashMap::new(),
+            changing: Mutex::default(),
         }
     }
 
     /// The rates and quotas in force.
-    pub fn grants(&self) -> &Grants {
-        &self.grants
+    pub fn grants(&self) -> arc_swap::Guard<Arc<Grants>> {
+        self.grants.load()
+    }
+
+    /// Takes up others: every site in memory goes on under them, and each meter whose own figures are the same.
+    pub fn set_grants(&self, grants: Grants) {
+        let changing = self.changing();
+        if **self.grants.load() == grants {
+            return;
+        }
+        self.grants.store(Arc::new(grants));
+        for cell in self.sites.pin().values() {
+            let state = cell.state();
+            self.fit(&changing, cell, (state.switch, state.trial));
+        }
+    }
+
+    /// The user limit of a site: its own, or the one for all.
+    pub fn max_users(&self, id: SiteId) -> u64 {
+        let own = self.special.pin().get(&id).and_then(|special| special.terms.max_site_users);
+        own.unwrap_or_else(|| self.grants.load().max_site_users)
+    }
+
+    /// How fast a site may go now, and until when it is slowed down, whether it has a key or not.
+    pub fn figures(&self, id: SiteId, on_trial: bool, now: Timestamp) -> (Figures, Option<Timestamp>) {
+        let special = self.special.pin().get(&id).cloned();
+        let meters = Meters::renewed(None, &self.grants.load(), on_trial, special.as_deref());
+        (meters.figures(now), meters.braked_until(now))
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What `key` gives: check characters, keyed hash, one look into memory.
@@ -275,12 +270,15 @@ impl Table {
     /// # Errors
     /// When the database does not answer.
     pub fn load(&self, conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
-        let told: HashMap<SiteId, Binding> = sites::bindings(conn)?.into_iter().collect();
-        self.bindings.pin().retain(|id, _| told.contains_key(id));
-        told.into_iter().for_each(|(id, binding)| self.bind(id, Some(binding)));
+        let told = sites::all_special(conn, now)?;
+        {
+            let _changing = self.changing();
+            self.special.pin().retain(|id, _| told.contains_key(id));
+            told.into_iter().for_each(|(id, special)| self.keep_special(id, special));
+        }
         for (id, cell) in &self.sites.pin() {
             if let Some(site) = sites::find(conn, *id)? {
-                cell.state.store(Arc::new(self.state_of(&site)));
+                self.know(cell, &site);
             }
         }
         let mut found = HashSet::new();
@@ -308,11 +306,14 @@ impl Table {
         for change in changes {
             match change {
                 Change::Site(id) => {
-                    self.bind(*id, sites::binding(conn, *id)?);
-                    if let Some(cell) = self.site(*id)
-                        && let Some(site) = sites::find(conn, *id)?
+                    let special = sites::special(conn, *id)?;
+                    let site = self.site(*id).map(|cell| Ok::<_, Fault>((cell, sites::find(conn, *id)?))).transpose()?;
                     {
-                        cell.state.store(Arc::new(self.state_of(&site)));
+                        let _changing = self.changing();
+                        self.keep_special(*id, special);
+                    }
+                    if let Some((cell, Some(site))) = site {
+                        self.know(&cell, &site);
                     }
                 }
                 Change::Key(id) => match store::hashed(conn, *id)? {
@@ -325,20 +326,39 @@ impl Table {
         Ok(())
     }
 
-    fn state_of(&self, site: &Site) -> SiteState {
-        let trial = site.state == sites::SiteState::Claimed;
-        let push_off = site.push_off(self.grants.max_site_users);
-        let not_on_trial = (trial && !self.grants.claimed_may_push).then_some(PushOff::Unverified);
-        let strict = self.bindings.pin().get(&site.id) == Some(&Binding::Strict);
-        SiteState { push_off: push_off.or(not_on_trial), trial, strict }
+    /// What a site's state and meters are now.
+    fn fitting(&self, _: &MutexGuard<'_, ()>, id: SiteId, (switch, trial): (Switch, bool), before: Option<&Meters>) -> (SiteState, Meters) {
+        let grants = self.grants.load();
+        let special = self.special.pin().get(&id).cloned();
+        let special = special.as_deref();
+        let max_users = special.and_then(|special| special.terms.max_site_users).unwrap_or(grants.max_site_users);
+        let not_on_trial = (trial && !grants.claimed_may_push).then_some(PushOff::Unverified);
+        let state = SiteState {
+            push_off: switch.off(max_users).or(not_on_trial),
+            trial,
+            strict: special.and_then(|special| special.binding) == Some(Binding::Strict),
+            switch,
+        };
+        (state, Meters::renewed(before, &grants, trial, special))
     }
 
-    fn bind(&self, id: SiteId, binding: Option<Binding>) {
-        let bindings = self.bindings.pin();
-        match binding {
-            Some(binding) => bindings.insert(id, binding),
-            None => bindings.remove(&id),
-        };
+    fn fit(&self, changing: &MutexGuard<'_, ()>, cell: &SiteCell, known: (Switch, bool)) {
+        let (state, meters) = self.fitting(changing, cell.id, known, Some(&cell.meters.load()));
+        cell.meters.store(Arc::new(meters));
+        cell.state.store(Arc::new(state));
+    }
+
+    fn know(&self, cell: &SiteCell, site: &Site) {
+        self.fit(&self.changing(), cell, known(site));
+    }
+
+    fn keep_special(&self, id: SiteId, special: Special) {
+        let all = self.special.pin();
+        if special == Special::default() {
+            all.remove(&id);
+        } else {
+            all.insert(id, Arc::new(special));
+        }
     }
 
     fn put(&self, conn: &mut Conn, hashed: Hashed) -> Result<(), Fault> {
@@ -367,8 +387,11 @@ impl Table {
             return Ok(Some(cell));
         }
         let Some(site) = sites::find(conn, id)? else { return Ok(None) };
-        let cell = Arc::new(SiteCell::new(id, self.state_of(&site)));
-        Ok(Some(self.sites.pin().get_or_insert(id, cell).clone()))
+        let changing = self.changing();
+        let (state, meters) = self.fitting(&changing, id, known(&site), None);
+        let cell =
+            SiteCell { id, state: ArcSwap::from_pointee(state), meters: ArcSwap::from_pointee(meters), pushed_today: Daily::default() };
+        Ok(Some(self.sites.pin().get_or_insert(id, Arc::new(cell)).clone()))
     }
 
     fn drop_key(&self, id: KeyId) {
@@ -376,4 +399,9 @@ impl Table {
             self.keys.pin().remove(&hash);
         }
     }
+}
+
+/// What is kept of a site: what decides whether it may push, and whether it is claimed and not proved.
+fn known(site: &Site) -> (Switch, bool) {
+    (site.switch(), site.state == sites::SiteState::Claimed)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -91,14 +92,14 @@ impl Limiter {
 
 /// One rate for many things, the least lately used forgotten beyond `capacity`: memory is bounded whoever asks.
 pub struct Keyed<K> {
-    rate: Rate,
+    rate: ArcSwap<Rate>,
     clock: Clock,
     limiters: quick_cache::sync::Cache<K, Arc<Limiter>>,
 }
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
     pub fn new(rate: Rate, clock: &Clock, capacity: usize) -> Self {
-        Self { rate, clock: clock.clone(), limiters: quick_cache::sync::Cache::new(capacity) }
+        Self { rate: ArcSwap::from_pointee(rate), clock: clock.clone(), limiters: quick_cache::sync::Cache::new(capacity) }
     }
 
     /// Takes one of `key`'s.
@@ -109,9 +110,19 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         self.of(key).take()
     }
 
+    /// Counts at another rate from now on, everybody anew. `false`: it is the same one, and all goes on.
+    pub fn set_rate(&self, rate: Rate) -> bool {
+        if **self.rate.load() == rate {
+            return false;
+        }
+        self.rate.store(Arc::new(rate));
+        self.limiters.clear();
+        true
+    }
+
     /// `key`'s own meter.
     pub fn of(&self, key: &K) -> Arc<Limiter> {
-        let made = || Ok::<_, std::convert::Infallible>(Arc::new(Limiter::new(self.rate, &self.clock)));
+        let made = || Ok::<_, std::convert::Infallible>(Arc::new(Limiter::new(**self.rate.load(), &self.clock)));
         let Ok(limiter) = self.limiters.get_or_insert_with(key, made);
         limiter
     }
@@ -219,6 +230,14 @@ mod tests {
             let _ = keyed.take(&key);
         }
         assert!(keyed.limiters.len() <= 100);
+    }
+
+    #[test]
+    fn another_rate_counts_anew_and_the_same_one_goes_on() {
+        let keyed = Keyed::new(Rate::per_hour("registrations", n(1)), &Clock::system(), 100);
+        assert!(keyed.take(&1).is_ok() && !keyed.set_rate(Rate::per_hour("registrations", n(1))) && keyed.take(&1).is_err());
+        assert!(keyed.set_rate(Rate::per_hour("registrations", n(2))));
+        assert!(keyed.take(&1).is_ok() && keyed.take(&1).is_ok() && keyed.take(&1).is_err());
     }
 
     #[test]

@@ -120,7 +120,7 @@ async fn read(hub: &Hub, owner: &Owner, id: SiteId, before: Option<BroadcastId>)
 
 /// Why a site can't start a broadcast.
 fn why_not(hub: &Hub, site: &Site) -> Option<String> {
-    let max_users = hub.limits.max_site_users;
+    let max_users = hub.max_users(site.id);
     site.push_off(max_users)?;
     Some(views::push_reason(site, max_users).unwrap_or_else(|| "Push is off for this site.".to_owned()))
 }
@@ -139,10 +139,10 @@ fn page(hub: &Hub, owner: &Owner, shown: Shown, fields: &Fields, errors: &FieldE
     };
     let page = BroadcastsPage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         form,
         why_not: why_not(hub, &site),
-        per_second: hub.limits.broadcast_per_second.get(),
+        per_second: hub.limits().broadcast_per_second.get(),
         devices,
         next: found.last().filter(|_| more).map(|last| last.id.to_string()),
         rows: found.into_iter().map(Row::new).collect(),

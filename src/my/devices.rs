@@ -178,7 +178,7 @@ pub async fn index(hub: Data<Hub>, owner: Owner, site: Path<SiteId>, req: HttpRe
     let states = [("", "All")].into_iter().chain(DeviceState::ALL.map(|state| (state.as_str(), state_words(state))));
     let page = DevicesPage {
         page: owner.visit.page(&hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         states: web::options(states, asked.state.map_or("", DeviceState::as_str)),
         narrow: asked.is_narrow(),
         any: total > 0,
@@ -270,7 +270,7 @@ struct DevicePage {
 fn page(hub: &Hub, owner: &Owner, shown: &Shown, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
     let page = DevicePage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(&shown.site, hub.limits.max_site_users),
+        site: SiteHead::new(&shown.site, hub.max_users(shown.site.id)),
         device: (&shown.device).into(),
         form: DeviceForm { name: fields.field("name", errors), language: fields.field("language", errors), errors: errors.listed() },
         keys: views::key_rows(&shown.keys, hub),
@@ -361,7 +361,7 @@ pub async fn issue_key(hub: Data<Hub>, owner: Owner, path: Path<(SiteId, DeviceI
     let (site, device, key) = issued.await?;
     let page = DeviceKeyPage {
         page: owner.visit.page(&hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         device: (&device).into(),
         key: key.expose_secret().to_owned(),
     };

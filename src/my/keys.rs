@@ -49,7 +49,7 @@ pub async fn index(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<H
     let why_not = why_not(&site);
     let page = KeysPage {
         page: owner.visit.page(&hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         can_issue: why_not.is_none(),
         why_not,
         keys: views::key_rows(&keys, &hub),
@@ -95,7 +95,7 @@ fn new_key(
     let now = hub.clock.now();
     let page = NewKeyPage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(site, hub.limits.max_site_users),
+        site: SiteHead::new(site, hub.max_users(site.id)),
         kind: kind.as_str().to_owned(),
         key: key.expose_secret().to_owned(),
         server_url: hub.public_url.scheme_and_host(),

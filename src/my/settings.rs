@@ -76,9 +76,9 @@ fn page(hub: &Hub, owner: &Owner, site: &Site, fields: &Fields, errors: &FieldEr
     };
     let page = SettingsPage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(site, hub.limits.max_site_users),
+        site: SiteHead::new(site, hub.max_users(site.id)),
         form,
-        max_users: hub.limits.max_site_users,
+        max_users: hub.max_users(site.id),
         confirm: fields.field("confirm", errors),
         told_by_moodle: site.called_at.is_some(),
         may_pair: site.state == SiteState::Active,
@@ -126,10 +126,10 @@ pub async fn save(
         let site = hub.db.read(move |conn| owned(conn, account, id)).await?;
         return page(&hub, &owner, &site, &fields, &errors, StatusCode::UNPROCESSABLE_ENTITY).map(Either::Left);
     };
-    let (now, desk, max_users) = (hub.clock.now(), hub.desk.clone(), hub.limits.max_site_users);
+    let (now, desk, max_users) = (hub.clock.now(), hub.desk.clone(), hub.limits().max_site_users);
     let site = hub.db.write(move |tx| sites::change(tx, &desk, now, account, id, &change, max_users)).await?;
     let to = Redirect::to(format!("/my/sites/{id}"));
-    Ok(Either::Right(match site.push_off(max_users) {
+    Ok(Either::Right(match site.push_off(hub.max_users(id)) {
         Some(PushOff::OverUserLimit) => to.flash("warn", "Saved. Push is off now: the site has too many users for this push server."),
         _ => to.flash("ok", "Saved."),
     }))

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
@@ -34,15 +36,14 @@ struct SitesPage {
 /// `GET /my/sites`
 pub async fn index(hub: Data<Hub>, owner: Owner) -> Result<HttpResponse, Error> {
     let account = owner.account.id;
-    let max_users = hub.limits.max_site_users;
     let sites = hub.db.read(move |conn| sites::of_account(conn, account)).await?;
     let rows = sites.iter().map(|site| SiteRow {
         id: site.id.to_string(),
         name: site.name.clone(),
         url: site.url.clone(),
         state: views::state_badge(site),
-        push: views::push_badge(site, max_users),
-        next: (!site.may_have_keys()).then(|| Next::of(site, max_users, 0, 0).title),
+        push: views::push_badge(site, hub.max_users(site.id)),
+        next: (!site.may_have_keys()).then(|| Next::of(site, hub.max_users(site.id), 0, 0).title),
     });
     web::html(StatusCode::OK, &SitesPage { page: owner.visit.page(&hub), sites: rows.collect() })
 }
@@ -81,7 +82,7 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
         Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, (recent, chart, delivered), moodle, newcomers))
     });
     let (site, keys, devices, (recent, chart, delivered), moodle, newcomers) = read.await?;
-    let max_users = hub.limits.max_site_users;
+    let max_users = hub.max_users(id);
     let working = views::working(&keys, now);
     let page = SitePage {
         page: owner.visit.page(&hub),
@@ -101,28 +102,27 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
     web::html(StatusCode::OK, &page)
 }
 
-/// The limits in force, in words.
+/// The limits in force, in words: the site's own where it has some, and what slows it down for a while.
 pub fn limits(hub: &Hub, site: &Site) -> Vec<(String, String)> {
-    let l = &hub.limits;
+    let (now, l) = (hub.clock.now(), hub.limits());
+    let trial = site.state == SiteState::Claimed;
+    let (figures, slowed) = hub.hall.table.figures(site.id, trial, now);
+    let most_devices = hub.hall.table.grants().most_devices(trial);
+    let on_trial = if most_devices.is_some() { " while on trial" } else { "" };
     let n = |number: u64| filters::with_commas(&number.to_string());
-    if site.state == SiteState::Claimed && hub.hall.table.grants().trial_is_limited {
-        return vec![
-            ("Registered users".to_owned(), format!("fewer than {}", n(l.max_site_users))),
-            ("Devices while on trial".to_owned(), n(l.trial_devices)),
-            ("Pushes a second while on trial".to_owned(), n(l.trial_per_second.get().into())),
-            ("Pushes a day while on trial".to_owned(), n(l.trial_per_day)),
-        ];
+    let rate = |each: NonZeroU32, burst: NonZeroU32| format!("{}, up to {} at once", n(each.get().into()), n(burst.get().into()));
+    let mut rows = vec![("Registered users".to_owned(), format!("fewer than {}", n(hub.max_users(site.id))))];
+    if let Some(until) = slowed {
+        rows.push(("Slowed down by the hub's team".to_owned(), format!("until {}", until.readable())));
     }
-    vec![
-        ("Registered users".to_owned(), format!("fewer than {}", n(l.max_site_users))),
-        ("Pushes a second".to_owned(), format!("{}, up to {} at once", n(l.push_per_second.get().into()), n(l.push_burst.get().into()))),
-        ("Pushes a day".to_owned(), n(l.push_per_day)),
+    rows.extend(most_devices.map(|most| (format!("Devices{on_trial}"), n(most))));
+    rows.extend([
+        (format!("Pushes a second{on_trial}"), rate(figures.push_per_second, figures.push_burst)),
+        (format!("Pushes a day{on_trial}"), n(figures.push_per_day)),
         ("Pushes to one device a minute".to_owned(), n(l.push_per_device_per_minute.get().into())),
-        (
-            "New devices a second".to_owned(),
-            format!("{}, up to {} at once", n(l.enrol_per_second.get().into()), n(l.enrol_burst.get().into())),
-        ),
-    ]
+        ("New devices a second".to_owned(), rate(figures.enrol_per_second, figures.enrol_burst)),
+    ]);
+    rows
 }
 
 /// Where a list goes on.
@@ -155,6 +155,6 @@ pub async fn deliveries(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Res
         Ok::<_, Error>((site, recent, chart))
     });
     let (site, recent, chart) = read.await?;
-    let page = DeliveriesPage { page: owner.visit.page(&hub), site: SiteHead::new(&site, hub.limits.max_site_users), recent, chart };
+    let page = DeliveriesPage { page: owner.visit.page(&hub), site: SiteHead::new(&site, hub.max_users(site.id)), recent, chart };
     web::html(StatusCode::OK, &page)
 }

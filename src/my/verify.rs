@@ -42,7 +42,7 @@ fn page(hub: &Hub, owner: &Owner, site: &Site, results: Vec<Tried>, status: Stat
     let url = site.site_url()?;
     let page = VerifyPage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(site, hub.limits.max_site_users),
+        site: SiteHead::new(site, hub.max_users(site.id)),
         verified: site.proof.filter(|_| site.state == SiteState::Active).map(|proof| proof.words().to_owned()),
         first: first(site.state),
         token: site.proof_token.clone(),

@@ -24,7 +24,7 @@ pub async fn show(hub: Data<Hub>, visit: Visit) -> Result<HttpResponse, Error> {
     let page = Front {
         page: visit.page(&hub),
         sites: u64::try_from(sites).unwrap_or(0),
-        max_users: hub.limits.max_site_users,
+        max_users: hub.limits().max_site_users,
         logged_in: visit.session.is_some(),
     };
     web::html(StatusCode::OK, &page)

@@ -94,7 +94,7 @@ fn page(hub: &Hub, visit: &Visit, status: StatusCode, fields: &Fields, errors: &
     let page = RegisterPage {
         page: visit.page(hub),
         form: view(fields, errors),
-        max_users: hub.limits.max_site_users,
+        max_users: hub.limits().max_site_users,
         logged_in: visit.session.is_some(),
         hub_url: hub.public_url.as_str().to_owned(),
     };
@@ -183,7 +183,7 @@ async fn add(hub: &Data<Hub>, visit: &Visit, owner: AccountId, fields: &Fields) 
     let (shared, now) = (hub.clone(), hub.clock.now());
     let added = hub.db.write(move |tx| {
         let id = sites::add(tx, now, owner, &site)?;
-        sites::apply_user_limit(tx, &shared.desk, now, id, shared.limits.max_site_users, Duration::ZERO)?;
+        sites::apply_user_limit(tx, &shared.desk, now, id, shared.limits().max_site_users, Duration::ZERO)?;
         Ok::<_, SiteError>(id)
     });
     match added.await {
@@ -269,7 +269,7 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
     let confirmed = hub.db.write(move |tx| {
         let confirmed = accounts::confirm(tx, &shared.ring, now, &token)?;
         for site in sites::confirm_mail(tx, now, confirmed.account)? {
-            sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits.max_site_users, Duration::ZERO)?;
+            sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits().max_site_users, Duration::ZERO)?;
         }
         let taken_over = confirmed.site.map(|id| take_over(tx, &shared, now, id, confirmed.account)).transpose()? == Some(true);
         let has_password = Credentials::of(tx.conn(), confirmed.account)?.is_some_and(|c| c.password_hash.is_some());

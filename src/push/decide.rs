@@ -16,7 +16,7 @@ use crate::gateways::decode::{self, Body};
 use crate::gateways::translate::{self, CantTranslate};
 use crate::gateways::{BUDGET, Connections, Gateways, Message, Trouble, Verdict};
 use crate::ids::PushId;
-use crate::keys::{Grant, KeyRefusal, Permissions, SiteCell, Table};
+use crate::keys::{Grant, KeyRefusal, Permissions, SiteCell, Table, Taking};
 use crate::limits::Network;
 use crate::secret::Keyring;
 use crate::settings::{Binding, GatewayName};
@@ -35,8 +35,6 @@ pub struct Hall {
     pub binding: Binding,
     /// The most that goes out to a gateway, in bytes.
     pub payload_bytes: usize,
-    /// How many devices a site on trial may have.
-    pub trial_devices: u64,
     /// What pushes taught of devices, and is not written yet.
     pub seen: Seen,
 }
@@ -169,13 +167,7 @@ async fn push_sealed(hall: &Hall, connections: &Connections, mailing: &Mailing<'
     let until = Instant::now() + BUDGET;
     may_push(mailing.site)?;
     let gateway = hall.apps.get(mailing.app).copied().ok_or(RefusalKind::UnknownApp)?;
-    let grants = hall.table.grants();
-    let quota = mailing.site.daily_quota(grants);
-    mailing
-        .site
-        .pushed_today
-        .take(hall.clock.now(), "day", quota)
-        .map_err(|standing| Refusal::limited(RefusalKind::OverQuota, standing))?;
+    mailing.site.take_of_today(hall.clock.now()).map_err(|standing| Refusal::limited(RefusalKind::OverQuota, standing))?;
     let token = to.token(&hall.ring).ok_or(RefusalKind::UnknownDevice)?;
     let key = (mailing.site.id, token.hash(&hall.ring));
     let device = hall.lookup.find(key).await.map_err(busy)?.ok_or(RefusalKind::UnknownDevice)?;
@@ -223,11 +215,9 @@ pub fn may_push(site: &SiteCell) -> Result<(), Refusal> {
 
 /// Row 6: the site's rate and its daily quota.
 fn within_rate(hall: &Hall, grant: &Grant) -> Result<(), Refusal> {
-    let (site, grants) = (grant.site(), hall.table.grants());
-    let limiter = site.push_limiter(grants, &hall.clock);
-    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
-    let quota = site.daily_quota(grants);
-    site.pushed_today.take(hall.clock.now(), "day", quota).map_err(|standing| Refusal::limited(RefusalKind::OverQuota, standing))
+    let site = grant.site();
+    site.take(Taking::Push, &hall.clock).map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+    site.take_of_today(hall.clock.now()).map_err(|standing| Refusal::limited(RefusalKind::OverQuota, standing))
 }
 
 /// Row 7, what goes out.
@@ -280,7 +270,7 @@ async fn deliver(hall: &Hall, connections: &Connections, to: &Delivery<'_>, mess
     let (id, asked_at) = (to.device.id, hall.clock.now());
     match hall.gateways.deliver(to.gateway, connections, to.app, to.token.expose(), message, to.until).await {
         Verdict::Accepted => {
-            if to.device.is_seen_anew(asked_at, hall.seen.each) {
+            if to.device.is_seen_anew(asked_at, hall.seen.each()) {
                 hall.seen.note(id, asked_at);
             }
             Ok(())

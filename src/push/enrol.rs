@@ -3,7 +3,7 @@
 use super::decide::{Caller, Hall, admitted, busy};
 use super::refusal::{Refusal, RefusalKind};
 use crate::devices::{self, AppName, By, DeviceLanguage, DeviceToken, Enrolled, Enrolment, TokenHash};
-use crate::keys::{KeyKind, Permissions};
+use crate::keys::{KeyKind, Permissions, Taking};
 
 /// What an enrolment is made by: each way has a rate of its own, so that a key that is on every phone can't use up the
 /// site's.
@@ -46,8 +46,8 @@ pub async fn enrol(hall: &Hall, caller: &Caller<'_>, token: &str, told: Told<'_>
     let how = if caller.grant.kind() == KeyKind::Site { How::Site } else { How::Device };
     if caller.grant.kind() == KeyKind::Device {
         // Before anything is looked up: a leaked phone must keep nobody waiting.
-        let limiter = caller.grant.site().self_enrol_limiter(hall.table.grants(), &hall.clock);
-        limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+        let taken = caller.grant.site().take(Taking::SelfEnrol, &hall.clock);
+        taken.map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
         only_its_own(hall, caller, token.hash(&hall.ring)).await?;
     }
     let enrolled = enrol_now(hall, caller, token, told, how).await?;
@@ -67,18 +67,18 @@ async fn only_its_own(hall: &Hall, caller: &Caller<'_>, hash: TokenHash) -> Resu
 pub(super) async fn enrol_now(hall: &Hall, caller: &Caller<'_>, token: DeviceToken, told: Told<'_>, how: How) -> Result<Enrolled, Refusal> {
     let language = told.language.map(DeviceLanguage::parse).transpose();
     let language = language.map_err(|words| Refusal::of_field(RefusalKind::BadBody, "language", words))?;
-    let (site, grants) = (caller.grant.site(), hall.table.grants());
-    let limiter = match how {
-        How::Site => site.enrol_limiter(grants, &hall.clock),
-        How::Device => site.self_enrol_limiter(grants, &hall.clock),
-        How::Push => site.push_enrol_limiter(grants, &hall.clock),
+    let site = caller.grant.site();
+    let taking = match how {
+        How::Site => Taking::Enrol,
+        How::Device => Taking::SelfEnrol,
+        How::Push => Taking::PushEnrol,
     };
-    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+    site.take(taking, &hall.clock).map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
     let app = AppName::parse(caller.app).ok_or(RefusalKind::UnknownApp)?;
     let by = if how == How::Device { By::Device } else { By::Site };
     let (platform, channel) = (told.device.to_ascii_lowercase(), told.channel.to_owned());
     let enrolment = Enrolment { site: site.id, token, platform, app, channel, language, by };
-    let most = (grants.trial_is_limited && site.state().trial).then_some(hall.trial_devices);
+    let most = hall.table.grants().most_devices(site.state().trial);
     let (ring, now) = (hall.ring.clone(), hall.clock.now());
     match hall.db.write(move |tx| devices::enrol(tx, &ring, now, &enrolment, most)).await {
         Ok(Enrolled::TrialFull) => Err(RefusalKind::TrialFull.into()),
@@ -98,10 +98,8 @@ pub async fn forget(hall: &Hall, caller: &Caller<'_>, token: &str) -> Result<boo
     admitted(hall, caller, Permissions::DELETE_TOKEN, RefusalKind::MayNotDelete)?;
     let site = caller.grant.site();
     // A key that is on phones uses up nothing of the site's own.
-    let grants = hall.table.grants();
-    let by_site = caller.grant.kind() == KeyKind::Site;
-    let limiter = if by_site { site.enrol_limiter(grants, &hall.clock) } else { site.self_enrol_limiter(grants, &hall.clock) };
-    limiter.take().map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
+    let taking = if caller.grant.kind() == KeyKind::Site { Taking::Enrol } else { Taking::SelfEnrol };
+    site.take(taking, &hall.clock).map_err(|standing| Refusal::limited(RefusalKind::TooFast, standing))?;
     let (id, now, hash) = (site.id, hall.clock.now(), TokenHash::of(&hall.ring, token));
     only_its_own(hall, caller, hash).await?;
     // Looked for first: who asks for what is not there must not keep the writer busy.

@@ -1,5 +1,6 @@
 //! What pushes teach of devices: they are alive. Noted in memory, written together.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::ids::DeviceId;
 /// Devices that pushes have arrived at: written together, now and then. Each is noted once a day, or as often as staleness needs.
 pub struct Seen {
     noted: Mutex<Vec<(DeviceId, Timestamp)>>,
-    pub(super) each: Duration,
+    each_micros: AtomicU64,
 }
 
 /// How often it is written at most that a device is alive.
@@ -23,8 +24,19 @@ const SEEN_A_WRITE: usize = 500;
 impl Seen {
     /// `stale_after`: after how long unseen a device is deleted; nothing: never.
     pub fn new(stale_after: Duration) -> Self {
+        let seen = Self { noted: Mutex::default(), each_micros: AtomicU64::default() };
+        seen.set_stale_after(stale_after);
+        seen
+    }
+
+    /// Staleness is looked at otherwise from now on.
+    pub fn set_stale_after(&self, stale_after: Duration) {
         let each = if stale_after.is_zero() { SEEN_EACH } else { SEEN_EACH.min(stale_after / 4) };
-        Self { noted: Mutex::default(), each }
+        self.each_micros.store(u64::try_from(each.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn each(&self) -> Duration {
+        Duration::from_micros(self.each_micros.load(Ordering::Relaxed))
     }
 
     pub(super) fn note(&self, id: DeviceId, at: Timestamp) {

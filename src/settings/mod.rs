@@ -1,5 +1,6 @@
 //! As typed → as used: defaults, sources, checks, masked printing. Elsewhere nobody reads the environment.
 
+pub mod live;
 mod source;
 pub mod table;
 mod values;
@@ -15,6 +16,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use live::{Changeable, Ground, Live, NotTaken, Told};
 use source::All;
 pub use source::{Complaint, Complaints};
 pub use values::{Binding, ClaimedPush, GatewayName, PublicUrl, duration};
@@ -39,7 +41,7 @@ pub struct Settings {
     pub gateways: Gateways,
     pub verification: Verification,
     pub log: Log,
-    shown: Vec<Shown>,
+    ground: Ground,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +65,7 @@ pub struct Hub {
     pub contact_email: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub max_site_users: u64,
     pub push_per_second: NonZeroU32,
@@ -183,7 +185,12 @@ impl Settings {
 
     /// Every setting in force.
     pub fn shown(&self) -> &[Shown] {
-        &self.shown
+        self.ground.shown()
+    }
+
+    /// What file and environment say, for what the team changes to be laid over.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
     }
 }
 
@@ -234,15 +241,10 @@ impl Reader<'_> {
 }
 
 fn read(r: &mut Reader) -> Option<Settings> {
-    let (server, apps, limits) = (server(r), apps(r), limits(r));
+    let (server, apps, live) = (server(r), apps(r), live::read(r));
     let gateways = gateways(r, apps.as_ref());
     let (mail, hub) = (mail(r), Hub { name: r.text("hub.name").to_owned(), contact_email: r.optional("hub.contact_email") });
     let database = r.with("database.url", values::database);
-    let registration = registration(r);
-    let (overlap, remind_after) = (r.with("keys.rotation_overlap", duration), r.with("keys.remind_after", duration));
-    let keys = overlap.zip(remind_after).map(|(rotation_overlap, remind_after)| Keys { rotation_overlap, remind_after });
-    let (binding, confirm_within, stale_after) =
-        (r.get("devices.binding"), r.with("devices.confirm_within", duration), r.with("devices.stale_after", duration));
     let is_public = server.as_ref().is_some_and(|server| server.public_url.is_https());
     let verification = verification(r, is_public);
     let json = r.with("log.format", |text| match text {
@@ -251,21 +253,22 @@ fn read(r: &mut Reader) -> Option<Settings> {
         _ => Err("use text or json".into()),
     });
     let filter = r.with("log.level", values::log_filter);
+    let live = live?;
     Some(Settings {
         server: server?,
         database: database?,
         redis: redis(r),
         mail: mail?,
         hub,
-        limits: limits?,
-        registration: registration?,
-        keys: keys?,
-        devices: Devices { binding: binding?, confirm_within: confirm_within?, stale_after: stale_after? },
+        limits: live.limits,
+        registration: live.registration.clone(),
+        keys: live.keys,
+        devices: live.devices,
         apps: apps?,
         gateways: gateways?,
         verification: verification?,
         log: Log { json: json?, filter: filter? },
-        shown: shown(r.all),
+        ground: Ground::new(live, r.all, shown(r.all)),
     })
 }
 
@@ -275,6 +278,17 @@ fn redis(r: &mut Reader) -> Option<SecretString> {
         r.complain("redis.url", "use redis://… or rediss://…");
     }
     url
+}
+
+fn keys(r: &mut Reader) -> Option<Keys> {
+    let (overlap, remind_after) = (r.with("keys.rotation_overlap", duration), r.with("keys.remind_after", duration));
+    Some(Keys { rotation_overlap: overlap?, remind_after: remind_after? })
+}
+
+fn devices(r: &mut Reader) -> Option<Devices> {
+    let (binding, confirm_within, stale_after) =
+        (r.get("devices.binding"), r.with("devices.confirm_within", duration), r.with("devices.stale_after", duration));
+    Some(Devices { binding: binding?, confirm_within: confirm_within?, stale_after: stale_after? })
 }
 
 fn registration(r: &mut Reader) -> Option<Registration> {

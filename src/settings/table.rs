@@ -10,15 +10,29 @@ pub struct Key {
     pub default: &'static str,
     /// Never shown.
     pub secret: bool,
+    /// The team may change it while the hub runs.
+    pub live: bool,
     pub meaning: &'static str,
 }
 
+impl Key {
+    /// The part of its name before the first dot.
+    pub fn section(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+}
+
 const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, default, secret: false, meaning }
+    Key { name, default, secret: false, live: false, meaning }
+}
+
+/// One that the team may change while the hub runs (`settings::Live`).
+const fn live(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { live: true, ..key(name, default, meaning) }
 }
 
 const fn secret(name: &'static str, meaning: &'static str) -> Key {
-    Key { name, default: "", secret: true, meaning }
+    Key { secret: true, ..key(name, "", meaning) }
 }
 
 /// All of them, by section.
@@ -51,13 +65,13 @@ pub const KEYS: &[Key] = &[
     key("mail.from", "hub@localhost", "The sender's address."),
     key("hub.name", "Belfry", "Shown on pages and in mails, and returned to Moodle."),
     key("hub.contact_email", "", "Shown on pages: whom to write to."),
-    key("limits.max_site_users", "20000", "The user limit N: only sites with fewer registered users may push."),
-    key("limits.push_per_second", "50", "Pushes a second a site, on average."),
-    key("limits.push_burst", "200", "Pushes a site at once."),
-    key("limits.push_per_day", "500000", "Pushes a site in a UTC day."),
-    key("limits.push_per_device_per_minute", "30", "Pushes a minute to one device."),
-    key("limits.enrol_per_second", "20", "Enrolments a second a site, on average."),
-    key("limits.enrol_burst", "500", "Enrolments a site at once."),
+    live("limits.max_site_users", "20000", "The user limit N: only sites with fewer registered users may push."),
+    live("limits.push_per_second", "50", "Pushes a second a site, on average."),
+    live("limits.push_burst", "200", "Pushes a site at once."),
+    live("limits.push_per_day", "500000", "Pushes a site in a UTC day."),
+    live("limits.push_per_device_per_minute", "30", "Pushes a minute to one device."),
+    live("limits.enrol_per_second", "20", "Enrolments a second a site, on average."),
+    live("limits.enrol_burst", "500", "Enrolments a site at once."),
     key("limits.accesskeys_per_site_per_hour", "10", "Access keys that a Moodle may ask for in an hour, for one site."),
     key("limits.accesskeys_per_address_per_hour", "30", "Access-key requests in an hour from one address."),
     key("limits.registrations_per_hour", "5", "Registrations an hour an address."),
@@ -66,20 +80,20 @@ pub const KEYS: &[Key] = &[
     key("limits.api_per_minute", "600", "Calls a minute of the native API, for one site."),
     key("limits.broadcasts_per_hour", "10", "Broadcasts an hour that a site may start."),
     key("limits.broadcast_per_second", "20", "Devices a second that a broadcast reaches."),
-    key("limits.trial_devices", "50", "Devices of a claimed site on trial."),
-    key("limits.trial_per_second", "2", "Pushes a second of a claimed site on trial."),
-    key("limits.trial_per_day", "2000", "Pushes a day of a claimed site on trial."),
+    live("limits.trial_devices", "50", "Devices of a claimed site on trial."),
+    live("limits.trial_per_second", "2", "Pushes a second of a claimed site on trial."),
+    live("limits.trial_per_day", "2000", "Pushes a day of a claimed site on trial."),
     key("limits.body_bytes", "65536", "The largest body that the keyed API takes in."),
     key("limits.payload_bytes", "4096", "The most that goes out to a gateway for one push."),
     key("limits.spool_per_site", "100000", "Pushes of a site that wait for a gateway. Known, not used by this version."),
     key("limits.spool_ttl", "24h", "How long a push waits for a gateway. Known, not used by this version."),
-    key("registration.claimed_push", "trial", "What a claimed site may push: trial, off or full."),
+    live("registration.claimed_push", "trial", "What a claimed site may push: trial, off or full."),
     key(
         "registration.sitecheck_from",
         "",
         "Networks that may ask /local/sitecheck/check.php whether a site is registered, with commas between: those of your AirNotifier. Without any, everybody may, 60 times a minute.",
     ),
-    key(
+    live(
         "registration.over_limit_grace",
         "7d",
         "How long a site that has grown beyond the user limit goes on pushing. Its contact is mailed at the beginning and at the end.",
@@ -89,10 +103,10 @@ pub const KEYS: &[Key] = &[
         "7d",
         "How long a key goes on working beside its successor, unless the rotation says otherwise; 0: it ends at once.",
     ),
-    key("keys.remind_after", "365d", "After how long the owner of a key that is in use is reminded to rotate it; 0: never."),
+    live("keys.remind_after", "365d", "After how long the owner of a key that is in use is reminded to rotate it; 0: never."),
     key("devices.binding", "open", "open: a push to a token never seen enrols it, as stock Moodle needs; strict: it is refused."),
     key("devices.confirm_within", "1m", "How soon a site must confirm a device that enrolled itself; others are deleted, once an hour."),
-    key(
+    live(
         "devices.stale_after",
         "180d",
         "After how long unseen a device is deleted: no push arrived, and it was not enrolled again. 0: never.",

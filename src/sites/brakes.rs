@@ -12,7 +12,7 @@ use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::{Change, Tx};
 use crate::ids::{CaseId, SiteId};
-pub use store::{brake_of, brakes, ended_brakes};
+pub use store::{brake_of, brakes_now, ended_brakes};
 
 /// How slow a site is for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]

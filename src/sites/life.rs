@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::model::{ProofKind, PushOff, Site, SiteChange, SiteError, SiteState};
-use super::{NewSite, store};
+use super::{NewSite, store, terms};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
@@ -193,7 +193,8 @@ pub fn hold(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, holder: &Site
     })
 }
 
-/// Changes what the owner says of the site. Crossing the user limit switches push off or on, with a letter.
+/// Changes what the owner says of the site. Crossing the user limit switches push off or on, with a letter. `max_users` is the
+/// limit for all: the site's own, if it has one, comes before it.
 ///
 /// # Errors
 /// [`SiteError::Unknown`] when this account has no such site.
@@ -208,6 +209,7 @@ pub fn change(
 ) -> Result<Site, SiteError> {
     tx.alone()?;
     let before = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
+    let max_users = terms::max_users(tx.conn(), id, max_users)?;
     let mut after = Site {
         name: change.name.0.clone(),
         description: change.description.0.clone(),
@@ -229,13 +231,15 @@ pub fn change(
 }
 
 /// What the user limit means for a site that has just been registered, or whose number of users has changed: push goes off
-/// with a letter, or on again. A site that could push and has grown pushes on for `grace`.
+/// with a letter, or on again. A site that could push and has grown pushes on for `grace`. `max_users` is the limit for all:
+/// the site's own, if it has one, comes before it.
 ///
 /// # Errors
 /// [`SiteError::Unknown`] when there is no such site.
 pub fn apply_user_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, max_users: u64, grace: Duration) -> Result<(), SiteError> {
     tx.alone()?;
     let before = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+    let max_users = terms::max_users(tx.conn(), id, max_users)?;
     let over_limit_since = before.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
     if over_limit_since == before.over_limit_since {
         return Ok(());
@@ -244,6 +248,26 @@ pub fn apply_user_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, ma
     let after = Site { over_limit_since, grace_until, ..before.clone() };
     keep(tx, now, &after)?;
     tell_of_limit(tx, desk, now, &before, &after, max_users)
+}
+
+/// Applies a user limit for all that has changed, to `most` sites at once. Gives to how many: fewer than `most` when it is done.
+///
+/// # Errors
+/// When it can't be written.
+pub fn apply_user_limit_to_all(
+    tx: &mut Tx,
+    desk: &Desk,
+    now: Timestamp,
+    max_users: u64,
+    grace: Duration,
+    most: i64,
+) -> Result<usize, SiteError> {
+    tx.alone()?;
+    let misplaced = store::misplaced(tx.conn(), max_users, most)?;
+    for id in &misplaced {
+        apply_user_limit(tx, desk, now, *id, max_users, grace)?;
+    }
+    Ok(misplaced.len())
 }
 
 /// Ends the grace of sites that are still over the user limit: push goes off, with a letter. Gives how many.
@@ -255,6 +279,7 @@ pub fn end_grace(tx: &mut Tx, desk: &Desk, now: Timestamp, max_users: u64) -> Re
     for before in &over {
         let after = Site { grace_until: None, ..before.clone() };
         keep(tx, now, &after)?;
+        let max_users = terms::max_users(tx.conn(), after.id, max_users)?;
         if after.push_off(max_users) == Some(PushOff::OverUserLimit) {
             tell_push_off(tx, desk, now, &after, max_users)?;
         }

@@ -55,6 +55,23 @@ pub enum PushOff {
     Staff,
 }
 
+/// What of a site decides whether it may push, but for the user limit, which may change: little enough to be kept in memory
+/// for every site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch {
+    otherwise: Option<PushOff>,
+    users: u64,
+    has_grace: bool,
+}
+
+impl Switch {
+    /// Why push is off under a user limit; `None`: it is on.
+    pub fn off(&self, max_users: u64) -> Option<PushOff> {
+        let over = self.users >= max_users && !self.has_grace;
+        self.otherwise.or_else(|| over.then_some(PushOff::OverUserLimit))
+    }
+}
+
 /// A site, as stored.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = sites)]
@@ -103,21 +120,20 @@ pub struct Site {
 impl Site {
     /// Why this site may not push; `None`: it may. `max_users` is the user limit N: fewer than N may push.
     pub fn push_off(&self, max_users: u64) -> Option<PushOff> {
-        match self.state {
-            SiteState::Claimed if self.held_since.is_some() => return Some(PushOff::Unverified),
-            SiteState::Suspended => return Some(PushOff::Suspended),
-            SiteState::Registered | SiteState::Unverified | SiteState::Unregistered => return Some(PushOff::Unverified),
-            SiteState::Claimed | SiteState::Active => {}
-        }
-        if self.push_stopped {
-            Some(PushOff::Staff)
-        } else if !self.push_wanted {
-            Some(PushOff::OptedOut)
-        } else if self.is_over(max_users) && self.grace_until.is_none() {
-            Some(PushOff::OverUserLimit)
-        } else {
-            None
-        }
+        self.switch().off(max_users)
+    }
+
+    /// What decides whether it may push.
+    pub fn switch(&self) -> Switch {
+        let otherwise = match self.state {
+            SiteState::Claimed if self.held_since.is_some() => Some(PushOff::Unverified),
+            SiteState::Suspended => Some(PushOff::Suspended),
+            SiteState::Registered | SiteState::Unverified | SiteState::Unregistered => Some(PushOff::Unverified),
+            SiteState::Claimed | SiteState::Active if self.push_stopped => Some(PushOff::Staff),
+            SiteState::Claimed | SiteState::Active if !self.push_wanted => Some(PushOff::OptedOut),
+            SiteState::Claimed | SiteState::Active => None,
+        };
+        Switch { otherwise, users: self.users(), has_grace: self.grace_until.is_some() }
     }
 
     /// Whether the site has too many users for push.

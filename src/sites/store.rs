@@ -296,21 +296,6 @@ pub fn binding(conn: &mut Conn, site: SiteId) -> Result<Option<Binding>, Fault> 
     told.map(|word| word.parse().map_err(|_| Fault::Unreadable(format!("binding of site {site}")))).transpose()
 }
 
-/// All sites for which it is said.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn bindings(conn: &mut Conn) -> Result<Vec<(SiteId, Binding)>, Fault> {
-    let told =
-        site_terms::table.filter(site_terms::binding.is_not_null()).select((site_terms::site_id, site_terms::binding.assume_not_null()));
-    let told: Vec<(SiteId, String)> = told.load(conn)?;
-    let read = |(site, word): (SiteId, String)| {
-        let binding = word.parse().map_err(|_| Fault::Unreadable(format!("binding of site {site}")))?;
-        Ok((site, binding))
-    };
-    told.into_iter().map(read).collect()
-}
-
 pub(super) fn set_binding(conn: &mut Conn, site: SiteId, binding: Option<Binding>) -> Result<(), Fault> {
     let values = (site_terms::site_id.eq(site), site_terms::binding.eq(binding.map(Binding::as_str)));
     each!(conn, c => diesel::insert_into(site_terms::table)
@@ -325,6 +310,20 @@ pub(super) fn set_binding(conn: &mut Conn, site: SiteId, binding: Option<Binding
 /// Those whose grace beyond the user limit is over.
 pub(super) fn out_of_grace(conn: &mut Conn, now: Timestamp) -> Result<Vec<Site>, Fault> {
     Ok(sites::table.filter(sites::grace_until.le(now)).order(sites::id).limit(500).select(Site::as_select()).load(conn)?)
+}
+
+/// Sites on the wrong side of the user limit for all: over it and not marked as such, or marked and not over it any more.
+/// Those with a limit of their own are left out, and those that could not push anyway.
+pub(super) fn misplaced(conn: &mut Conn, max_users: u64, most: i64) -> Result<Vec<SiteId>, Fault> {
+    let own = site_terms::table.filter(site_terms::max_site_users.is_not_null()).select(site_terms::site_id);
+    let limit = i64::try_from(max_users).unwrap_or(i64::MAX);
+    let over = sites::users.ge(limit).and(sites::over_limit_since.is_null());
+    let under = sites::users.lt(limit).and(sites::over_limit_since.is_not_null());
+    let wrong = sites::table
+        .filter(over.or(under))
+        .filter(sites::state.eq_any([SiteState::Active, SiteState::Claimed]))
+        .filter(sites::id.ne_all(own));
+    Ok(wrong.order(sites::id).limit(most).select(sites::id).load(conn)?)
 }
 
 /// Erases the contact of sites that have left before a moment. Gives how many there were.

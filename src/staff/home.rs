@@ -44,10 +44,9 @@ pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
     });
     let (rows, (waiting, stuck), all, active, pushes_today, moved) = read.await?;
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    let max_users = hub.limits.max_site_users;
     let page = Home {
         page: staff.visit.page(&hub),
-        pending: rows.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), max_users)).collect(),
+        pending: rows.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), hub.max_users(site.id))).collect(),
         stuck_letters: count(stuck),
         waiting_letters: count(waiting),
         sites: count(all),

@@ -28,8 +28,9 @@ fn purpose(name: &str) -> &'static str {
     match name {
         "devices" => "Deletes devices that nobody has confirmed, that are no longer registered, or that were not seen for long",
         "keys" => "Mails owners about keys that end soon or are old",
-        "user limit" => "Switches push off where the grace beyond the user limit is over",
+        "user limit" => "Applies the user limit where it has changed, and switches push off where the grace beyond it is over",
         "tidying" => "Forgets what nobody needs any more: old letters, logins, links, reports, contacts of sites that have left",
+        "settings" => "Takes up settings that the team has changed on another node",
         "changes" => "Takes up what other nodes have changed",
         "outbox" => "Sends mail",
         "broadcasts" => "Goes on with broadcasts",

@@ -42,7 +42,7 @@ pub async fn rotate(hub: Data<Hub>, staff: Staff, path: Path<(SiteId, KeyId)>, P
     let (site, old, rotated) = rotated.await?;
     let page = NewKeyPage {
         page: staff.visit.page(&hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         key: rotated.key.expose_secret().to_owned(),
         instead_of: format!("{}…", old.prefix),
         until: Some(rotated.predecessor_ends_at).filter(|end| *end > now).map(When::from),

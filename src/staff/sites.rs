@@ -107,11 +107,10 @@ pub async fn index(hub: Data<Hub>, staff: Staff, search: Query<Search>) -> Resul
     found.truncate(PAGE);
     let next = found.last().filter(|_| more).map(|(last, _)| last.id.to_string());
     let states = [("", "Any state")].into_iter().chain(SiteState::ALL.iter().map(|s| (s.as_str(), s.as_str())));
-    let max_users = hub.limits.max_site_users;
     let page = SitesPage {
         page: staff.visit.page(&hub),
         states: options(states, &state),
-        sites: found.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), max_users)).collect(),
+        sites: found.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), hub.max_users(site.id))).collect(),
         q,
         state,
         next,
@@ -271,7 +270,7 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
         may_decide,
         decisions: if may_decide { Decision::about(&site, refused) } else { Vec::new() },
         errors: refused.map(anchored).unwrap_or_default(),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
     };
     web::html(status, &page)
 }

@@ -39,7 +39,7 @@ async fn a_table_that_is_loaded_again_forgets_what_is_no_longer_true() {
     let (kept, suspended) = (hub.active_site().await, hub.site("second@school.example", true).await);
     let (revoked, old_key) = hub.key(kept.id, KeyKind::Site).await;
     // A table that nobody tells of changes.
-    let table = Arc::new(Table::new(hub.hub.ring.clone(), *hub.hub.hall.table.grants()));
+    let table = Arc::new(Table::new(hub.hub.ring.clone(), **hub.hub.hall.table.grants()));
     let load = || {
         let (table, now) = (table.clone(), hub.clock.now());
         hub.hub.db.read(move |conn| table.load(conn, now))

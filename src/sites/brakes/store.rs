@@ -46,7 +46,7 @@ pub fn brake_of(conn: &mut Conn, site: SiteId) -> Result<Option<Brake>, Fault> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn brakes(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, Brake)>, Fault> {
+pub fn brakes_now(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, Brake)>, Fault> {
     let rows: Vec<Row> = dsl::brakes.filter(table::until.gt(now)).select(Row::as_select()).load(conn)?;
     Ok(rows.into_iter().map(|row| (row.site_id, row.brake())).collect())
 }
