@@ -1,365 +1,413 @@
-# The words of all letters. A message is a letter: its value is the subject, its attributes are the parts that
-# src/mail/letters.rs puts together. What stands in braces comes from the hub. docs/mail.md tells how to translate.
+# كلمات جميع الرسائل. انظر locales/en/mail.ftl وdocs/mail.md.
 
 ## Around every letter
 
-hello = Hello { $name },
-    .nobody = Hello,
-about = About this letter
-    .site = Site
-    .address = Address
-open-link = Or open this address:
-signs-off = The team of { $hub }
-optional = You get this because you look after a site at { $hub }. If you do not want letters like this one any more, stop them here:
-    .action = Stop these letters
+hello = مرحبًا { $name }،
+    .nobody = مرحبًا،
+about = عن هذه الرسالة
+    .site = الموقع
+    .address = العنوان
+open-link = أو افتح هذا العنوان:
+signs-off = فريق { $hub }
+optional = تصلك هذه الرسالة لأنك تتولى موقعًا في { $hub }. إذا لم تعد ترغب في رسائل من هذا النوع، فيمكنك إيقافها هنا:
+    .action = إيقاف هذه الرسائل
 moment = { $day } { $month ->
-        [1] January
-        [2] February
-        [3] March
-        [4] April
-        [5] May
-        [6] June
-        [7] July
-        [8] August
-        [9] September
-        [10] October
-        [11] November
-       *[12] December
-    } { $year }, { $time } UTC
+        [1] يناير
+        [2] فبراير
+        [3] مارس
+        [4] أبريل
+        [5] مايو
+        [6] يونيو
+        [7] يوليو
+        [8] أغسطس
+        [9] سبتمبر
+        [10] أكتوبر
+        [11] نوفمبر
+       *[12] ديسمبر
+    } { $year }، { $time } بالتوقيت العالمي
 
 ## Accounts
 
-confirm = Confirm your address at { $hub }
-    .intro = You have registered { $site_name } at { $hub }. Follow this link to confirm your e-mail address. You are then logged in and see the next step.
-    .action = Confirm my address
+confirm = يُرجى تأكيد عنوانك في { $hub }
+    .intro = لقد سجّلت { $site_name } في { $hub }. اتبع هذا الرابط لتأكيد عنوان بريدك الإلكتروني، وعندها تدخل إلى حسابك وترى الخطوة التالية.
+    .action = تأكيد عنواني
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: without it nothing happens.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: without it nothing happens.
+        [zero] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
+        [one] يعمل الرابط مرة واحدة، لمدة ساعة واحدة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
+        [two] يعمل الرابط مرة واحدة، لمدة ساعتين. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
+        [few] يعمل الرابط مرة واحدة، لمدة { $hours } ساعات. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
+        [many] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
+       *[other] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: من دون الرابط لا يحدث شيء.
     }
 
-reset = Choose a new password for { $hub }
-    .intro = Somebody, probably you, asked for a new password for your account at { $hub }. Follow this link to choose one.
-    .action = Choose a new password
+reset = اختيار كلمة مرور جديدة في { $hub }
+    .intro = طلب أحدهم، وغالبًا أنت، كلمة مرور جديدة لحسابك في { $hub }. اتبع هذا الرابط لاختيارها.
+    .action = اختيار كلمة مرور جديدة
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: your password stays as it is.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: your password stays as it is.
+        [zero] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
+        [one] يعمل الرابط مرة واحدة، لمدة ساعة واحدة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
+        [two] يعمل الرابط مرة واحدة، لمدة ساعتين. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
+        [few] يعمل الرابط مرة واحدة، لمدة { $hours } ساعات. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
+        [many] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
+       *[other] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم يصدر الطلب عنك، فلا تفعل شيئًا: تبقى كلمة مرورك كما هي.
     }
 
-account_exists = You have an account at { $hub } already
-    .intro = Somebody, probably you, has just registered a site at { $hub } with this e-mail address. It has an account already, so nothing was changed. Log in, and register the site from there.
-    .action = Log in
-    .forgot = Have you forgotten your password? Choose a new one:
-    .reset = Choose a new password
-    .ignore = If it was not you, do nothing.
+account_exists = لديك حساب في { $hub } بالفعل
+    .intro = سجّل أحدهم، وغالبًا أنت، موقعًا في { $hub } قبل قليل بعنوان البريد هذا. للعنوان حساب بالفعل، لذلك لم يتغير شيء. سجّل الدخول، ثم سجّل الموقع من هناك.
+    .action = تسجيل الدخول
+    .forgot = هل نسيت كلمة مرورك؟ اختر كلمة جديدة:
+    .reset = اختيار كلمة مرور جديدة
+    .ignore = إن لم يصدر الطلب عنك، فلا تفعل شيئًا.
 
-password_changed = Your password at { $hub } was changed
-    .intro = The password of your account at { $hub } was changed just now, and other devices were logged out. If that was you, all is well. If not, choose a new password at once.
-    .action = Choose a new password
+password_changed = تغيّرت كلمة مرورك في { $hub }
+    .intro = تغيّرت كلمة مرور حسابك في { $hub } قبل قليل، وسُجّل الخروج من الأجهزة الأخرى. إن كنت أنت من غيّرها، فكل شيء على ما يرام. وإلا فاختر كلمة مرور جديدة فورًا.
+    .action = اختيار كلمة مرور جديدة
 
-new_login = New login to your account at { $hub }
-    .intro = Somebody has logged in to your account at { $hub } from a place or a browser that we have not seen with it before.
-    .when = When
-    .address = From the address
-    .agent = With
-    .advice = If that was you, all is well. If not, choose a new password at once and end the sessions that you do not know.
-    .action = See my account
+new_login = دخول جديد إلى حسابك في { $hub }
+    .intro = دخل أحدهم إلى حسابك في { $hub } من مكان أو بمتصفح لم نعهده معه من قبل.
+    .when = متى
+    .address = من العنوان
+    .agent = بواسطة
+    .advice = إن كنت أنت، فكل شيء على ما يرام. وإلا فاختر كلمة مرور جديدة فورًا، وأنهِ الجلسات التي لا تعرفها.
+    .action = عرض حسابي
 
 factor_changed = { $what ->
-        [totp_on] Your account at { $hub } now asks for a code
-        [totp_off] Your account at { $hub } no longer asks for a code
-        [passkey_added] A passkey was added to your account at { $hub }
-        [passkey_removed] A passkey was removed from your account at { $hub }
-        [recovery_new] Your account at { $hub } has new recovery codes
-        [recovery_used] A recovery code of your account at { $hub } was used
-       *[other] How you log in to { $hub } was changed
+        [totp_on] أصبح حسابك في { $hub } يطلب رمزًا
+        [totp_off] لم يعد حسابك في { $hub } يطلب رمزًا
+        [passkey_added] أُضيف مفتاح مرور إلى حسابك في { $hub }
+        [passkey_removed] أُزيل مفتاح مرور من حسابك في { $hub }
+        [recovery_new] لحسابك في { $hub } رموز استرداد جديدة
+        [recovery_used] استُخدم رمز استرداد لحسابك في { $hub }
+       *[other] تغيّرت طريقة دخولك إلى { $hub }
     }
     .intro = { $what ->
-        [totp_on] From now on, a login to your account at { $hub } also needs a code from your authenticator app. Keep your recovery codes in a safe place: with them you get in without your phone.
-        [totp_off] From now on, a login to your account at { $hub } no longer needs a code from an authenticator app.
-        [passkey_added] A passkey was added to your account at { $hub }. From now on you can log in with it.
-        [passkey_removed] A passkey was removed from your account at { $hub }. It can no longer be used to log in.
-        [recovery_new] New recovery codes were made for your account at { $hub }. The earlier ones no longer work.
-        [recovery_used] Somebody has logged in to your account at { $hub } with one of your recovery codes. That code no longer works.
-       *[other] What is needed to log in to your account at { $hub } was changed.
+        [totp_on] من الآن فصاعدًا يتطلب الدخول إلى حسابك في { $hub } رمزًا من تطبيق المصادقة أيضًا. احتفظ برموز الاسترداد في مكان آمن: بها يمكنك الدخول من دون هاتفك.
+        [totp_off] من الآن فصاعدًا لا يتطلب الدخول إلى حسابك في { $hub } رمزًا من تطبيق المصادقة.
+        [passkey_added] أُضيف مفتاح مرور إلى حسابك في { $hub }. يمكنك من الآن فصاعدًا الدخول به.
+        [passkey_removed] أُزيل مفتاح مرور من حسابك في { $hub }. لم يعد صالحًا للدخول.
+        [recovery_new] أُنشئت رموز استرداد جديدة لحسابك في { $hub }. لم تعد الرموز السابقة صالحة.
+        [recovery_used] دخل أحدهم إلى حسابك في { $hub } بأحد رموز الاسترداد. لم يعد ذلك الرمز صالحًا.
+       *[other] تغيّر ما يلزم للدخول إلى حسابك في { $hub }.
     }
-    .advice = If that was you, all is well. If not, choose a new password at once, end the sessions that you do not know, and write to the hub’s team.
-    .action = See my account
+    .advice = إن كنت أنت، فكل شيء على ما يرام. وإلا فاختر كلمة مرور جديدة فورًا، وأنهِ الجلسات التي لا تعرفها، واكتب إلى فريق المنصة.
+    .action = عرض حسابي
 
 role_changed = { $role ->
-        [none] You are no longer in the team of { $hub }
-       *[other] You have another role in the team of { $hub }
+        [none] لم تعد ضمن فريق { $hub }
+       *[other] لديك دور آخر في فريق { $hub }
     }
     .intro = { $role ->
-        [admin] You are an administrator of { $hub } now: you may do everything there, also change roles and settings.
-        [reviewer] You are a reviewer of { $hub } now: you may look at sites and cases and act on them.
-        [analyst] You are an analyst of { $hub } now: you may look at everything that the team sees, and change nothing.
-       *[none] You no longer belong to the team of { $hub }. Your account and your sites stay as they are.
+        [admin] أصبح لك دور الإدارة في { $hub }: يمكنك فعل كل شيء هناك، بما في ذلك تغيير الأدوار والإعدادات.
+        [reviewer] أصبح لك دور المراجعة في { $hub }: يمكنك الاطلاع على المواقع والحالات واتخاذ الإجراءات بشأنها.
+        [analyst] أصبح لك دور التحليل في { $hub }: يمكنك الاطلاع على كل ما يراه الفريق، من دون تغيير شيء.
+       *[none] لم تعد ضمن فريق { $hub }. يبقى حسابك وتبقى مواقعك كما هي.
     }
-    .advice = If you do not know why, answer this mail.
-    .action = Open the hub
+    .advice = إن كنت لا تعرف السبب، فأجب عن هذه الرسالة.
+    .action = فتح المنصة
 
-staff_invited = You are invited to the team of { $hub }
+staff_invited = دعوة إلى فريق { $hub }
     .intro = { $role ->
-        [admin] You are invited to be an administrator of { $hub }: you may do everything there, also change roles and settings.
-        [reviewer] You are invited to be a reviewer of { $hub }: you may look at sites and cases and act on them.
-       *[analyst] You are invited to be an analyst of { $hub }: you may look at everything that the team sees, and change nothing.
+        [admin] ندعوك إلى دور الإدارة في { $hub }: يمكنك فعل كل شيء هناك، بما في ذلك تغيير الأدوار والإعدادات.
+        [reviewer] ندعوك إلى دور المراجعة في { $hub }: يمكنك الاطلاع على المواقع والحالات واتخاذ الإجراءات بشأنها.
+       *[analyst] ندعوك إلى دور التحليل في { $hub }: يمكنك الاطلاع على كل ما يراه الفريق، من دون تغيير شيء.
     }
-    .next = Follow this link to choose a password. You are then logged in.
-    .action = Choose a password
+    .next = اتبع هذا الرابط لاختيار كلمة مرور، وعندها تدخل إلى حسابك.
+    .action = اختيار كلمة مرور
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If you do not expect this, do nothing.
-       *[other] The link works once, for { $hours } hours. If you do not expect this, do nothing.
+        [zero] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
+        [one] يعمل الرابط مرة واحدة، لمدة ساعة واحدة. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
+        [two] يعمل الرابط مرة واحدة، لمدة ساعتين. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
+        [few] يعمل الرابط مرة واحدة، لمدة { $hours } ساعات. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
+        [many] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
+       *[other] يعمل الرابط مرة واحدة، لمدة { $hours } ساعة. إن لم تكن تتوقع هذه الرسالة، فلا تفعل شيئًا.
     }
 
-account_erased = Your account at { $hub } is erased
-    .intro = Your account at { $hub } is erased, as was asked for. What we knew of you is deleted. This is the last letter that you get from us.
-    .advice = If you did not ask for this, answer this mail.
+account_erased = حُذف حسابك في { $hub }
+    .intro = حُذف حسابك في { $hub } بناءً على الطلب، ومُحي ما كنا نعرفه عنك. هذه آخر رسالة تصلك منا.
+    .advice = إن لم يصدر هذا الطلب عنك، فأجب عن هذه الرسالة.
 
 ## Sites
 
-verified = { $site_name } is active at { $hub }
+verified = أصبح { $site_name } نشطًا في { $hub }
     .intro = { $how ->
-        [meta] The tag on its front page proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [file] The file on its server proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [dns] Its DNS record proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [call] A call from its own server proves that { $site_name } is yours. The site is active. The next step is its access key.
-       *[staff] The hub’s team has found that { $site_name } is yours. The site is active. The next step is its access key.
+        [meta] يُثبت الوسم الموجود في الصفحة الرئيسية أن { $site_name } موقعك. الموقع نشط الآن، والخطوة التالية هي مفتاح الوصول الخاص به.
+        [file] يُثبت الملف الموجود على الخادم أن { $site_name } موقعك. الموقع نشط الآن، والخطوة التالية هي مفتاح الوصول الخاص به.
+        [dns] يُثبت سجل DNS أن { $site_name } موقعك. الموقع نشط الآن، والخطوة التالية هي مفتاح الوصول الخاص به.
+        [call] يُثبت اتصال من خادم الموقع نفسه أن { $site_name } موقعك. الموقع نشط الآن، والخطوة التالية هي مفتاح الوصول الخاص به.
+       *[staff] تحقق فريق المنصة من أن { $site_name } موقعك. الموقع نشط الآن، والخطوة التالية هي مفتاح الوصول الخاص به.
     }
-    .action = Get the access key
+    .action = الحصول على مفتاح الوصول
 
-moodle_registered = { $site_name } is registered at { $hub }
-    .intro = The Moodle { $site_name } has registered at { $hub }, and names you as its contact.
+moodle_registered = سُجّل { $site_name } في { $hub }
+    .intro = سجّل نظام Moodle المسمى { $site_name } نفسه في { $hub }، وذكرك جهةَ اتصال له.
     .next = { $held ->
-        [yes] It is held beside another registration of the same address or secret until it is decided about; you will hear of it.
-       *[no] There is nothing that you must do.
+        [yes] وهو قيد الانتظار إلى جانب تسجيل آخر بالعنوان نفسه أو بالسر نفسه إلى أن يُبتّ في أمره؛ وسنخبرك بذلك.
+       *[no] ليس عليك فعل أي شيء.
     }
-    .offer = If you follow this link, the site gets a page on the hub that is yours: you see what arrives and what does not, and can change access keys and settings.
-    .action = See the site’s page
+    .offer = إذا اتبعت هذا الرابط، فستكون للموقع صفحة في المنصة تخصك: ترى فيها ما يصل وما لا يصل، ويمكنك تغيير مفاتيح الوصول والإعدادات.
+    .action = عرض صفحة الموقع
     .once = { $days ->
-        [one] The link works once, for { $days } day. If you know nothing of this Moodle, do nothing.
-       *[other] The link works once, for { $days } days. If you know nothing of this Moodle, do nothing.
+        [zero] يعمل الرابط مرة واحدة، لمدة { $days } يوم. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
+        [one] يعمل الرابط مرة واحدة، لمدة يوم واحد. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
+        [two] يعمل الرابط مرة واحدة، لمدة يومين. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
+        [few] يعمل الرابط مرة واحدة، لمدة { $days } أيام. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
+        [many] يعمل الرابط مرة واحدة، لمدة { $days } يومًا. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
+       *[other] يعمل الرابط مرة واحدة، لمدة { $days } يوم. إن كنت لا تعرف شيئًا عن هذا الموقع، فلا تفعل شيئًا.
     }
 
-joined = { $site_name } is joined with its Moodle
-    .intro = { $site_name } at { $hub } is joined with a Moodle that called from it or was registered by you. From now on that Moodle can ask for the site’s access key by itself.
-    .advice = If it was not you or a colleague of yours, open the site’s page, revoke the keys that you do not know, and write to the hub’s team.
-    .action = See my site
+joined = رُبط { $site_name } بنظام Moodle الخاص به
+    .intro = رُبط { $site_name } في { $hub } بنظام Moodle اتصل منه أو سجّلته أنت. يمكن لذلك النظام من الآن فصاعدًا أن يطلب مفتاح الوصول إلى الموقع بنفسه.
+    .advice = إن لم تفعل ذلك أنت ولا أحد زملائك، فافتح صفحة الموقع، وألغِ المفاتيح التي لا تعرفها، واكتب إلى فريق المنصة.
+    .action = عرض موقعي
 
-newcomer = Is this still your site? { $site_name }
+newcomer = هل ما زال هذا موقعك؟ { $site_name }
     .intro = { $same_address ->
-        [yes] Another Moodle wants to register with the address of { $site_name } at { $hub }. It may be your own, installed anew, or somebody else’s.
-       *[no] A Moodle at another address uses the registration of { $site_name } at { $hub }. Your site may have moved there, or that one is a copy of it, such as a test site.
+        [yes] يريد نظام Moodle آخر التسجيل بعنوان { $site_name } في { $hub }. قد يكون نظامك نفسه مثبتًا من جديد، وقد يكون لشخص آخر.
+       *[no] يستخدم نظام Moodle في عنوان آخر تسجيلَ { $site_name } في { $hub }. ربما انتقل موقعك إلى هناك، أو أن ذاك نسخة منه، كموقع تجريبي.
     }
-    .newcomer = The other Moodle
+    .newcomer = نظام Moodle الآخر
     .meanwhile = { $may_decide ->
-        [yes] Your registration and its access keys go on working as before. The other one is held until you decide, or the hub’s team does.
-       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can.
+        [yes] يستمر تسجيلك ومفاتيح الوصول الخاصة به في العمل كما كان. أما الآخر فيبقى قيد الانتظار إلى أن تقرر أنت أو يقرر فريق المنصة.
+       *[no] يستمر تسجيلك ومفاتيح الوصول الخاصة به في العمل كما كان. أما الآخر فيبقى قيد الانتظار إلى أن يقرر فريق المنصة. وإذا أثبتّ أن العنوان لك، أمكنك أن تقرر أنت.
     }
     .choice = { $same_address ->
-        [yes] There you can say that it is your site, or turn it away.
-       *[no] There you can say that it is your site, that it is a site of its own, or turn it away.
+        [yes] يمكنك هناك أن تقول إنه موقعك، أو أن ترفضه.
+       *[no] يمكنك هناك أن تقول إنه موقعك، أو إنه موقع مستقل، أو أن ترفضه.
     }
-    .action = Decide
-    .seldom = You hear of this at most once a day.
+    .action = اتخاذ القرار
+    .seldom = يصلك هذا الإشعار مرة واحدة في اليوم على الأكثر.
 
-decided = About { $site_name } at { $hub }
+decided = بشأن { $site_name } في { $hub }
     .intro = { $outcome ->
-        [moved] It is decided about the registration of { $site_name } at { $hub }: it is taken for the site that was registered before, and goes on as that one.
-        [separate] It is decided about the registration of { $site_name } at { $hub }: it is a site of its own.
-       *[refused] It is decided about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
+        [moved] صدر القرار بشأن تسجيل { $site_name } في { $hub }: يُعدّ هو الموقع المسجل من قبل، ويستمر بصفته ذلك الموقع.
+        [separate] صدر القرار بشأن تسجيل { $site_name } في { $hub }: هو موقع مستقل.
+       *[refused] صدر القرار بشأن تسجيل { $site_name } في { $hub }: رفضه من سجّل الموقع من قبل، أو فريق المنصة.
     }
-    .advice = If that is wrong, answer this mail and say why.
-    .action = See my sites
+    .advice = إن كان ذلك غير صحيح، فأجب عن هذه الرسالة واذكر السبب.
+    .action = عرض مواقعي
 
-url_contested = Somebody else claims { $site_name }
-    .intro = Somebody else has registered the address of { $site_name } at { $hub }, and has shown that they can change that site.
-    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If nobody of yours did it, somebody has got into your Moodle or its server: look into it.
-    .action = See my site
+url_contested = شخص آخر يقول إن { $site_name } له
+    .intro = سجّل شخص آخر عنوان { $site_name } في { $hub }، وأثبت أنه يستطيع تعديل ذلك الموقع.
+    .advice = يستمر تسجيلك في العمل. إن كان ذلك أحد زملائك، فأجب عن هذه الرسالة وأخبرنا. وإن لم يكن أحدًا منكم، فقد دخل أحدهم إلى نظام Moodle أو إلى خادمه: يُرجى التحقق من ذلك.
+    .action = عرض موقعي
 
-url_lost = { $site_name } is on hold at { $hub }
-    .intro = Another registration of the same address has been proved to belong to whoever runs that site. Your registration of { $site_name } at { $hub } is on hold, and its access keys no longer work.
-    .advice = If you run this site, answer this mail and say so. If you have only registered it a second time, you need not do anything.
-    .action = See my site
+url_lost = { $site_name } قيد الانتظار في { $hub }
+    .intro = ثبت أن تسجيلًا آخر للعنوان نفسه يعود إلى من يدير ذلك الموقع. تسجيلك لموقع { $site_name } في { $hub } قيد الانتظار، ولم تعد مفاتيح الوصول الخاصة به تعمل.
+    .advice = إن كنت تدير هذا الموقع، فأجب عن هذه الرسالة وأخبرنا. وإن كنت قد سجّلته مرة ثانية فحسب، فليس عليك فعل أي شيء.
+    .action = عرض موقعي
 
-url_free = { $site_name } can be verified now
-    .intro = The other registration of { $site_name } has left { $hub }. Your own is no longer on hold: prove once more that the site is yours, and it is active.
-    .action = Verify my site
+url_free = يمكن الآن التحقق من { $site_name }
+    .intro = غادر التسجيل الآخر لموقع { $site_name } منصة { $hub }. لم يعد تسجيلك قيد الانتظار: أثبت مرة أخرى أن الموقع لك، فيصبح نشطًا.
+    .action = التحقق من موقعي
 
 ## Push
 
-push_off = Push is off for { $site_name }
-    .intro = Push notifications are off now for { $site_name }: it has { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = If the number is wrong, correct it under Settings, and push goes on again at once. If your site needs more, answer this mail.
-    .action = See my site
+push_off = أُوقفت الإشعارات الفورية لموقع { $site_name }
+    .intro = أُوقفت الإشعارات الفورية لموقع { $site_name }: عدد مستخدميه المسجلين { $users }، وخادم الإشعارات في { $hub } مخصص للمواقع التي يقل عدد مستخدميها عن { $max_users }.
+    .advice = إن كان العدد غير صحيح، فصحّحه في صفحة «Settings»، وتعود الإشعارات فورًا. وإن كان موقعك يحتاج إلى أكثر من ذلك، فأجب عن هذه الرسالة.
+    .action = عرض موقعي
 
-push_ending = Push goes off soon for { $site_name }
-    .intro = Push notifications go off on { $until } for { $site_name }: it has grown to { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle tells by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
-    .action = See my site
+push_ending = ستتوقف الإشعارات الفورية قريبًا لموقع { $site_name }
+    .intro = ستتوقف الإشعارات الفورية لموقع { $site_name } في { $until }: بلغ عدد مستخدميه المسجلين { $users }، وخادم الإشعارات في { $hub } مخصص للمواقع التي يقل عدد مستخدميها عن { $max_users }.
+    .advice = حتى ذلك الحين يستمر كل شيء كما كان، لكن الموقع لا يحصل على مفتاح وصول جديد. وإذا قل عدد مستخدميه حتى ذلك الموعد، بقيت الإشعارات تعمل: يُبلغ نظام Moodle بالعدد من تلقاء نفسه مرة في الأسبوع، أو عندما تضغط فيه على «تحديث التسجيل». وإن كان موقعك يحتاج إلى أكثر من ذلك، فأجب عن هذه الرسالة.
+    .action = عرض موقعي
 
-push_on = Push is on again for { $site_name }
-    .intro = Push notifications are on again for { $site_name }. You need not do anything.
-    .action = See my site
+push_on = عادت الإشعارات الفورية لموقع { $site_name }
+    .intro = عادت الإشعارات الفورية تعمل لموقع { $site_name }. ليس عليك فعل أي شيء.
+    .action = عرض موقعي
 
 ## Access keys
 
-key_requested = { $site_name } has asked for another access key
-    .intro = The Moodle of { $site_name } has asked { $hub } for another access key, and got one. The key it had before goes on working until { $until }.
-    .advice = If you or a colleague pressed “Request access key” in Moodle, there is nothing to do. If nobody did, somebody else knows your site’s secret: open the site’s access keys, revoke the newest one, issue another and put it into Moodle.
-    .action = See the access keys
+key_requested = طلب { $site_name } مفتاح وصول آخر
+    .intro = طلب نظام Moodle الخاص بموقع { $site_name } من { $hub } مفتاح وصول آخر وحصل عليه. يستمر المفتاح السابق في العمل حتى { $until }.
+    .advice = إن ضغطت أنت أو أحد زملائك على «طلب مفتاح وصول» في Moodle، فليس عليك فعل شيء. وإن لم يفعل ذلك أحد، فإن شخصًا آخر يعرف سر موقعك: افتح مفاتيح الوصول إلى الموقع، وألغِ أحدثها، وأصدر مفتاحًا آخر، وضعه في Moodle.
+    .action = عرض مفاتيح الوصول
 
-key_ending = An access key of { $site_name } ends soon
-    .intro = An access key of { $site_name } was replaced by a newer one and ends on { $until }. It was used within the last day.
-    .prefix = Access key
-    .network = Last used from
-    .effect = After that, whatever uses it is refused: pushes from there do not arrive any more.
-    .advice = Put the newer key into every place that has the old one: a Moodle has it under Site administration › Messaging › Mobile. If you do not have the newer key any more, rotate that newer one: its successor is shown to you once.
-    .action = See my access keys
+key_ending = ينتهي قريبًا مفتاح وصول لموقع { $site_name }
+    .intro = استُبدل مفتاح وصول لموقع { $site_name } بمفتاح أحدث، وينتهي في { $until }. وقد استُخدم خلال اليوم الأخير.
+    .prefix = مفتاح الوصول
+    .network = آخر استخدام من
+    .effect = بعد ذلك يُرفض كل ما يستخدمه: لن تصل الإشعارات المرسلة من هناك.
+    .advice = ضع المفتاح الأحدث في كل مكان فيه المفتاح القديم: تجده في Moodle ضمن إدارة الموقع › الرسائل › الجوال. وإن لم يعد المفتاح الأحدث لديك، فاستبدله هو أيضًا: يُعرض عليك المفتاح الذي يخلفه مرة واحدة.
+    .action = عرض مفاتيح الوصول
 
-key_old = An access key of { $site_name } is old
-    .intro = An access key of { $site_name } was issued on { $since } and is still in use.
-    .prefix = Access key
-    .calm = Nothing is wrong. A key that is changed now and then does less harm if somebody has copied it.
-    .advice = Rotating loses no push: the new key works at once, and the old one goes on working for as long as you choose, so that there is time to put the new one into its place.
-    .action = Rotate the key
+key_old = مفتاح وصول لموقع { $site_name } قديم
+    .intro = صدر مفتاح وصول لموقع { $site_name } في { $since }، وما زال مستخدمًا.
+    .prefix = مفتاح الوصول
+    .calm = لا توجد أي مشكلة. غير أن المفتاح الذي يُغيَّر بين حين وآخر يكون ضرره أقل إذا نسخه أحد.
+    .advice = لا يُفقد أي إشعار عند الاستبدال: يعمل المفتاح الجديد فورًا، ويستمر القديم في العمل المدة التي تختارها، ليتسع الوقت لوضع الجديد مكانه.
+    .action = استبدال المفتاح
 
-key_leaked = An access key of { $site_name } was found and is revoked
-    .intro = Somebody has reported an access key of { $site_name } to { $hub }: it was found where others can read it.
-    .prefix = Access key
-    .place = They say where:
-    .effect = It is revoked: from now on it is refused everywhere, and pushes that are sent with it do not arrive.
-    .advice = Issue a new key and put it into Moodle. Look for how the old one got out, and take it away there.
-    .action = Issue a new key
+key_leaked = عُثر على مفتاح وصول لموقع { $site_name } وأُلغي
+    .intro = أبلغ أحدهم { $hub } بمفتاح وصول لموقع { $site_name }: عُثر عليه حيث يستطيع آخرون قراءته.
+    .prefix = مفتاح الوصول
+    .place = المكان المذكور:
+    .effect = أُلغي المفتاح: يُرفض من الآن فصاعدًا في كل مكان، ولا تصل الإشعارات المرسلة به.
+    .advice = أصدر مفتاحًا جديدًا وضعه في Moodle. وابحث عن كيفية تسرب القديم، وأزله من هناك.
+    .action = إصدار مفتاح جديد
 
-key_revoked = An access key of { $site_name } is revoked
-    .intro = The team of { $hub } has revoked an access key of { $site_name }. From now on it is refused, and pushes that are sent with it do not arrive.
-    .prefix = Access key
-    .reason = The reason given:
-    .advice = Issue a new key and put it into Moodle. If you do not understand why, answer this mail.
-    .action = Issue a new key
+key_revoked = أُلغي مفتاح وصول لموقع { $site_name }
+    .intro = ألغى فريق { $hub } مفتاح وصول لموقع { $site_name }. يُرفض من الآن فصاعدًا، ولا تصل الإشعارات المرسلة به.
+    .prefix = مفتاح الوصول
+    .reason = السبب المذكور:
+    .advice = أصدر مفتاحًا جديدًا وضعه في Moodle. وإن لم تفهم السبب، فأجب عن هذه الرسالة.
+    .action = إصدار مفتاح جديد
 
 ## Abuse
 
-suspended = { $site_name } is suspended at { $hub }
-    .intro = The team of { $hub } has suspended { $site_name }. Its pushes are refused until this is lifted.
-    .reason = The reason given:
-    .advice = Answer this mail if you think that this is wrong, or when the matter is mended.
-    .action = See my site
+suspended = عُلّق { $site_name } في { $hub }
+    .intro = علّق فريق { $hub } موقع { $site_name }. تُرفض إشعاراته إلى أن يُرفع التعليق.
+    .reason = السبب المذكور:
+    .advice = أجب عن هذه الرسالة إن كنت ترى أن ذلك خطأ، أو عندما تُحل المشكلة.
+    .action = عرض موقعي
 
-lifted = { $site_name } is no longer suspended
-    .intro = The team of { $hub } has lifted the suspension of { $site_name }.
-    .reason = The reason given:
-    .effect = Its access keys work again as they did before.
-    .action = See my site
+lifted = رُفع التعليق عن { $site_name }
+    .intro = رفع فريق { $hub } التعليق عن { $site_name }.
+    .reason = السبب المذكور:
+    .effect = تعمل مفاتيح الوصول الخاصة به مجددًا كما كانت.
+    .action = عرض موقعي
 
-# What stands around the words that the team has written about a case.
-case = About { $site_name } at { $hub }
-    .action = Read the case and answer
-    .closing = You can answer on that page; the team of { $hub } reads it there. The number of the case is { $number }.
+case = بشأن { $site_name } في { $hub }
+    .action = قراءة الحالة والرد عليها
+    .closing = يمكنك الرد في تلك الصفحة، ويقرأ فريق { $hub } ردك هناك. رقم الحالة هو { $number }.
 
-case_answered = The team of { $hub } has answered you about { $site_name }
-    .intro = The team of { $hub } has answered you in case { $number }, which is about { $site_name }:
-    .action = Read the case and answer
+case_answered = ردّ عليك فريق { $hub } بشأن { $site_name }
+    .intro = ردّ عليك فريق { $hub } في الحالة رقم { $number }، وموضوعها { $site_name }:
+    .action = قراءة الحالة والرد عليها
 
-case_opened = Case { $number }: { $site_name }
+case_opened = الحالة رقم { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] A case was opened about { $site_name }: many of its pushes are refused for being too many.
-        [unregistered] A case was opened about { $site_name }: many of its pushes go to devices that are not registered any more.
-        [flood] A case was opened about { $site_name }: it floods single devices.
-        [enrolments] A case was opened about { $site_name }: very many devices enrol at once.
-        [enrolments_by_push] A case was opened about { $site_name }: very many devices enrol by a push to them.
-        [key_networks] A case was opened about { $site_name }: one of its access keys is used from many networks.
-        [shared_token] A case was opened about { $site_name }: it pushes to devices that very many other sites push to as well.
-        [oversize] A case was opened about { $site_name }: many of its pushes are too large.
-        [beyond_users] A case was opened about { $site_name }: it has far more devices than its users could have.
-        [reported] A case was opened about { $site_name }: somebody has reported it.
-       *[staff] A case was opened about { $site_name } by the team.
+        [rate_limited] فُتحت حالة بشأن { $site_name }: يُرفض كثير من إشعاراته لكثرتها.
+        [unregistered] فُتحت حالة بشأن { $site_name }: يذهب كثير من إشعاراته إلى أجهزة لم تعد مسجلة.
+        [flood] فُتحت حالة بشأن { $site_name }: يُغرق أجهزة بعينها بالإشعارات.
+        [enrolments] فُتحت حالة بشأن { $site_name }: يُسجَّل عدد كبير جدًا من الأجهزة دفعة واحدة.
+        [enrolments_by_push] فُتحت حالة بشأن { $site_name }: يُسجَّل عدد كبير جدًا من الأجهزة بإرسال إشعار إليها.
+        [key_networks] فُتحت حالة بشأن { $site_name }: يُستخدم أحد مفاتيح الوصول الخاصة به من شبكات كثيرة.
+        [shared_token] فُتحت حالة بشأن { $site_name }: يرسل إلى أجهزة ترسل إليها مواقع أخرى كثيرة جدًا.
+        [oversize] فُتحت حالة بشأن { $site_name }: كثير من إشعاراته أكبر مما ينبغي.
+        [beyond_users] فُتحت حالة بشأن { $site_name }: لديه أجهزة أكثر بكثير مما يمكن أن يكون لمستخدميه.
+        [reported] فُتحت حالة بشأن { $site_name }: أبلغ عنه أحدهم.
+       *[staff] فتح الفريق حالة بشأن { $site_name }.
     }
-    .action = See the case
+    .action = عرض الحالة
 
-appeal_arrived = Case { $number }: { $site_name } has answered
-    .intro = Whoever looks after { $site_name } has answered in case { $number }:
-    .action = See the case
+appeal_arrived = الحالة رقم { $number }: ردّ { $site_name }
+    .intro = ردّ من يتولى { $site_name } في الحالة رقم { $number }:
+    .action = عرض الحالة
 
-notice = About { $site_name } at { $hub }
-    .action = See my site
+notice = بشأن { $site_name } في { $hub }
+    .action = عرض موقعي
 
 ## Drafts: what the team finds in the box, may change, and sends as the words of a case
 
-draft-warn = Please look at { $site_name }: its pushes look wrong
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = Nothing is switched off. Please find out where this comes from, and stop it. A plugin, a scheduled task or an access key in the wrong hands are usual causes.
-    .next = Tell us on the case’s page what you have found, or why all is well. If it goes on and we hear nothing, we have to slow the site down or suspend it, because Apple and Google would block all sites of this hub otherwise.
+draft-warn = يُرجى فحص { $site_name }: إشعاراته لا تبدو سليمة
+    .intro = توصل { $hub } الإشعارات الفورية لموقعك { $site_name }. ونرى فيها أمرًا لا ينبغي أن يحدث:
+    .reason = بكلمات الفريق: { $reason }
+    .effect = لم يُوقف شيء. يُرجى معرفة مصدر ذلك ووقفه. ومن الأسباب المعتادة إضافة برمجية، أو مهمة مجدولة، أو مفتاح وصول وقع في أيدٍ خاطئة.
+    .next = أخبرنا في صفحة الحالة بما وجدته، أو لماذا كل شيء على ما يرام. وإذا استمر ذلك ولم يصلنا رد، فسنضطر إلى إبطاء الموقع أو تعليقه، وإلا حظرت Apple وGoogle جميع مواقع هذه المنصة.
 
-draft-limit = { $site_name } is slowed down at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = From now on we take only a few of its pushes in a minute. What is beyond that is refused.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then lift the limit at once.
+draft-limit = أُبطئ { $site_name } في { $hub }
+    .intro = توصل { $hub } الإشعارات الفورية لموقعك { $site_name }. ونرى فيها أمرًا لا ينبغي أن يحدث:
+    .reason = بكلمات الفريق: { $reason }
+    .effect = من الآن فصاعدًا لا نقبل من إشعاراته إلا القليل في الدقيقة. ويُرفض ما زاد على ذلك.
+    .until = ينتهي ذلك من تلقاء نفسه: { $until }.
+    .next = يُرجى معرفة مصدر ذلك ووقفه. وأخبرنا في صفحة الحالة عندما تُحل المشكلة، فنرفع الحد فورًا.
 
-draft-push_off = Push is switched off for { $site_name }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have switched its push notifications off. All its pushes are refused; everything else of your site stays as it is.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then switch push on again.
+draft-push_off = أُوقفت الإشعارات الفورية لموقع { $site_name }
+    .intro = توصل { $hub } الإشعارات الفورية لموقعك { $site_name }. ونرى فيها أمرًا لا ينبغي أن يحدث:
+    .reason = بكلمات الفريق: { $reason }
+    .effect = أوقفنا إشعاراته الفورية. تُرفض كلها، ويبقى كل ما عداها في موقعك كما هو.
+    .until = ينتهي ذلك من تلقاء نفسه: { $until }.
+    .next = يُرجى معرفة مصدر ذلك ووقفه. وأخبرنا في صفحة الحالة عندما تُحل المشكلة، فنعيد تشغيل الإشعارات.
 
-draft-suspend = { $site_name } is suspended at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have suspended the site. Its pushes are refused, and it gets no access key, until this is lifted.
-    .next = If you think that this is wrong, or when the matter is mended, say so on the case’s page. Somebody of the team reads every answer.
+draft-suspend = عُلّق { $site_name } في { $hub }
+    .intro = توصل { $hub } الإشعارات الفورية لموقعك { $site_name }. ونرى فيها أمرًا لا ينبغي أن يحدث:
+    .reason = بكلمات الفريق: { $reason }
+    .effect = علّقنا الموقع. تُرفض إشعاراته، ولا يحصل على مفتاح وصول، إلى أن يُرفع التعليق.
+    .next = إن كنت ترى أن ذلك خطأ، أو عندما تُحل المشكلة، فاذكر ذلك في صفحة الحالة. يقرأ أحد أعضاء الفريق كل رد.
 
-draft-lift = { $site_name } works again at { $hub }
-    .intro = We have lifted what we had to do about your site { $site_name }: its push notifications are delivered as before.
-    .reason = In the team’s words: { $reason }
-    .next = Thank you for your help. You need not do anything more.
+draft-lift = عاد { $site_name } إلى العمل في { $hub }
+    .intro = رفعنا ما اضطررنا إلى اتخاذه بشأن موقعك { $site_name }: تُوصَل إشعاراته الفورية كما كانت من قبل.
+    .reason = بكلمات الفريق: { $reason }
+    .next = شكرًا لمساعدتك. ليس عليك فعل شيء آخر.
 
-draft-close = The case about { $site_name } is closed
-    .intro = We have looked into what our hub noticed about your site { $site_name }. It was a false alarm: your site did nothing wrong.
-    .reason = In the team’s words: { $reason }
-    .next = You need not do anything.
+draft-close = أُغلقت الحالة المتعلقة بموقع { $site_name }
+    .intro = نظرنا فيما لاحظته المنصة على موقعك { $site_name }. وكان ذلك إنذارًا كاذبًا: لم يرتكب موقعك أي خطأ.
+    .reason = بكلمات الفريق: { $reason }
+    .next = ليس عليك فعل أي شيء.
 
-# One line of evidence for each signal. From and to are times, or empty.
 sign-rate_limited = { $amount ->
-        [one] { $amount } push was refused because there were too many at once (we look into it from { $threshold }).
-       *[other] { $amount } pushes were refused because there were too many at once (we look into it from { $threshold }).
+        [zero] لم يُرفض أي إشعار ({ $amount }) لكثرة الإشعارات في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] رُفض إشعار واحد لكثرة الإشعارات في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] رُفض إشعاران لكثرة الإشعارات في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] رُفضت { $amount } إشعارات لكثرتها في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] رُفض { $amount } إشعارًا لكثرة الإشعارات في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] رُفض { $amount } إشعار لكثرة الإشعارات في وقت واحد (ننظر في الأمر ابتداءً من { $threshold }).
     }
-sign-unregistered = { $amount } % of its pushes went to devices that are not registered any more (we look into it from { $threshold } %).
+sign-unregistered = ذهب { $amount } % من إشعاراته إلى أجهزة لم تعد مسجلة (ننظر في الأمر ابتداءً من { $threshold } %).
 sign-flood = { $amount ->
-        [one] { $amount } push was sent to one and the same device (we look into it from { $threshold }).
-       *[other] { $amount } pushes were sent to one and the same device (we look into it from { $threshold }).
+        [zero] لم يُرسل أي إشعار ({ $amount }) إلى جهاز واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] أُرسل إشعار واحد إلى الجهاز نفسه (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] أُرسل إشعاران إلى الجهاز نفسه (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] أُرسلت { $amount } إشعارات إلى الجهاز نفسه (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] أُرسل { $amount } إشعارًا إلى الجهاز نفسه (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] أُرسل { $amount } إشعار إلى الجهاز نفسه (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-enrolments = { $amount ->
-        [one] { $amount } device was enrolled (we look into it from { $threshold }).
-       *[other] { $amount } devices were enrolled (we look into it from { $threshold }).
+        [zero] لم يُسجَّل أي جهاز ({ $amount }) (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] سُجّل جهاز واحد (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] سُجّل جهازان (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] سُجّلت { $amount } أجهزة (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] سُجّل { $amount } جهازًا (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] سُجّل { $amount } جهاز (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-enrolments_by_push = { $amount ->
-        [one] { $amount } device that nobody had enrolled before was pushed to (we look into it from { $threshold }).
-       *[other] { $amount } devices that nobody had enrolled before were pushed to (we look into it from { $threshold }).
+        [zero] لم تُرسل إشعارات إلى أي جهاز ({ $amount }) لم يسجله أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] أُرسلت إشعارات إلى جهاز واحد لم يسجله أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] أُرسلت إشعارات إلى جهازين لم يسجلهما أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] أُرسلت إشعارات إلى { $amount } أجهزة لم يسجلها أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] أُرسلت إشعارات إلى { $amount } جهازًا لم يسجله أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] أُرسلت إشعارات إلى { $amount } جهاز لم يسجله أحد من قبل (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-key_networks = { $amount ->
-        [one] One access key was used from { $amount } network (we look into it from { $threshold }).
-       *[other] One access key was used from { $amount } different networks (we look into it from { $threshold }).
+        [zero] لم يُستخدم مفتاح وصول واحد من أي شبكة ({ $amount }) (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] استُخدم مفتاح وصول واحد من شبكة واحدة (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] استُخدم مفتاح وصول واحد من شبكتين مختلفتين (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] استُخدم مفتاح وصول واحد من { $amount } شبكات مختلفة (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] استُخدم مفتاح وصول واحد من { $amount } شبكة مختلفة (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] استُخدم مفتاح وصول واحد من { $amount } شبكة مختلفة (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-shared_token = { $amount ->
-        [one] A device that it pushes to is pushed to by { $amount } site (we look into it from { $threshold }).
-       *[other] A device that it pushes to is pushed to by { $amount } sites (we look into it from { $threshold }).
+        [zero] لا يرسل أي موقع ({ $amount }) إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] يرسل موقع واحد إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] يرسل موقعان إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] ترسل { $amount } مواقع إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] يرسل { $amount } موقعًا إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] يرسل { $amount } موقع إلى جهاز يرسل إليه هذا الموقع (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-oversize = { $amount ->
-        [one] { $amount } push was too large to be delivered (we look into it from { $threshold }).
-       *[other] { $amount } pushes were too large to be delivered (we look into it from { $threshold }).
+        [zero] لم يكن أي إشعار ({ $amount }) أكبر من أن يُوصَل (ننظر في الأمر ابتداءً من { $threshold }).
+        [one] كان إشعار واحد أكبر من أن يُوصَل (ننظر في الأمر ابتداءً من { $threshold }).
+        [two] كان إشعاران أكبر من أن يُوصَلا (ننظر في الأمر ابتداءً من { $threshold }).
+        [few] كانت { $amount } إشعارات أكبر من أن تُوصَل (ننظر في الأمر ابتداءً من { $threshold }).
+        [many] كان { $amount } إشعارًا أكبر من أن يُوصَل (ننظر في الأمر ابتداءً من { $threshold }).
+       *[other] كان { $amount } إشعار أكبر من أن يُوصَل (ننظر في الأمر ابتداءً من { $threshold }).
     }
 sign-beyond_users = { $amount ->
-        [one] It has { $amount } device; from the users that it has told us of, at most { $threshold } are likely.
-       *[other] It has { $amount } devices; from the users that it has told us of, at most { $threshold } are likely.
+        [zero] ليس لديه أي جهاز ({ $amount })؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
+        [one] لديه جهاز واحد؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
+        [two] لديه جهازان؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
+        [few] لديه { $amount } أجهزة؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
+        [many] لديه { $amount } جهازًا؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
+       *[other] لديه { $amount } جهاز؛ وبحسب عدد المستخدمين الذي أبلغنا به، فالمرجح { $threshold } على الأكثر.
     }
 sign-reported = { $amount ->
-        [one] It was reported to us { $amount } time.
-       *[other] It was reported to us { $amount } times.
+        [zero] لم يُبلغنا أحد عنه ({ $amount }).
+        [one] أُبلغنا عنه مرة واحدة.
+        [two] أُبلغنا عنه مرتين.
+        [few] أُبلغنا عنه { $amount } مرات.
+        [many] أُبلغنا عنه { $amount } مرة.
+       *[other] أُبلغنا عنه { $amount } مرة.
     }
-sign-staff = The team has noticed it.
-sign-between = { $from } to { $to }: { $sign }
-
+sign-staff = لاحظه الفريق.
+sign-between = من { $from } إلى { $to }: { $sign }

@@ -1,365 +1,361 @@
-# The words of all letters. A message is a letter: its value is the subject, its attributes are the parts that
-# src/mail/letters.rs puts together. What stands in braces comes from the hub. docs/mail.md tells how to translate.
+# Die Worte aller Briefe. Siehe locales/en/mail.ftl und docs/mail.md.
 
 ## Around every letter
 
-hello = Hello { $name },
-    .nobody = Hello,
-about = About this letter
-    .site = Site
-    .address = Address
-open-link = Or open this address:
-signs-off = The team of { $hub }
-optional = You get this because you look after a site at { $hub }. If you do not want letters like this one any more, stop them here:
-    .action = Stop these letters
-moment = { $day } { $month ->
-        [1] January
-        [2] February
-        [3] March
+hello = Guten Tag { $name },
+    .nobody = Guten Tag,
+about = Zu diesem Brief
+    .site = Website
+    .address = Adresse
+open-link = Oder öffnen Sie diese Adresse:
+signs-off = Das Team von { $hub }
+optional = Sie erhalten diesen Brief, weil Sie eine Website bei { $hub } betreuen. Wenn Sie solche Briefe nicht mehr möchten, bestellen Sie sie hier ab:
+    .action = Diese Briefe abbestellen
+moment = { $day }. { $month ->
+        [1] Januar
+        [2] Februar
+        [3] März
         [4] April
-        [5] May
-        [6] June
-        [7] July
+        [5] Mai
+        [6] Juni
+        [7] Juli
         [8] August
         [9] September
-        [10] October
+        [10] Oktober
         [11] November
-       *[12] December
+       *[12] Dezember
     } { $year }, { $time } UTC
 
 ## Accounts
 
-confirm = Confirm your address at { $hub }
-    .intro = You have registered { $site_name } at { $hub }. Follow this link to confirm your e-mail address. You are then logged in and see the next step.
-    .action = Confirm my address
+confirm = Bestätigen Sie Ihre Adresse bei { $hub }
+    .intro = Sie haben { $site_name } bei { $hub } registriert. Folgen Sie diesem Link, um Ihre E-Mail-Adresse zu bestätigen. Sie sind dann angemeldet und sehen den nächsten Schritt.
+    .action = Meine Adresse bestätigen
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: without it nothing happens.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: without it nothing happens.
+        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie es nicht waren, tun Sie nichts: ohne ihn geschieht nichts.
+       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie es nicht waren, tun Sie nichts: ohne ihn geschieht nichts.
     }
 
-reset = Choose a new password for { $hub }
-    .intro = Somebody, probably you, asked for a new password for your account at { $hub }. Follow this link to choose one.
-    .action = Choose a new password
+reset = Wählen Sie ein neues Passwort für { $hub }
+    .intro = Jemand, wahrscheinlich Sie, hat ein neues Passwort für Ihr Konto bei { $hub } angefordert. Folgen Sie diesem Link, um eines zu wählen.
+    .action = Neues Passwort wählen
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: your password stays as it is.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: your password stays as it is.
+        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie es nicht waren, tun Sie nichts: Ihr Passwort bleibt, wie es ist.
+       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie es nicht waren, tun Sie nichts: Ihr Passwort bleibt, wie es ist.
     }
 
-account_exists = You have an account at { $hub } already
-    .intro = Somebody, probably you, has just registered a site at { $hub } with this e-mail address. It has an account already, so nothing was changed. Log in, and register the site from there.
-    .action = Log in
-    .forgot = Have you forgotten your password? Choose a new one:
-    .reset = Choose a new password
-    .ignore = If it was not you, do nothing.
+account_exists = Sie haben bereits ein Konto bei { $hub }
+    .intro = Jemand, wahrscheinlich Sie, hat soeben mit dieser E-Mail-Adresse eine Website bei { $hub } registriert. Zu der Adresse gibt es bereits ein Konto, deshalb wurde nichts geändert. Melden Sie sich an, und registrieren Sie die Website von dort aus.
+    .action = Anmelden
+    .forgot = Haben Sie Ihr Passwort vergessen? Wählen Sie ein neues:
+    .reset = Neues Passwort wählen
+    .ignore = Wenn Sie es nicht waren, tun Sie nichts.
 
-password_changed = Your password at { $hub } was changed
-    .intro = The password of your account at { $hub } was changed just now, and other devices were logged out. If that was you, all is well. If not, choose a new password at once.
-    .action = Choose a new password
+password_changed = Ihr Passwort bei { $hub } wurde geändert
+    .intro = Das Passwort Ihres Kontos bei { $hub } wurde soeben geändert, und andere Geräte wurden abgemeldet. Wenn Sie es waren, ist alles in Ordnung. Wenn nicht, wählen Sie sofort ein neues Passwort.
+    .action = Neues Passwort wählen
 
-new_login = New login to your account at { $hub }
-    .intro = Somebody has logged in to your account at { $hub } from a place or a browser that we have not seen with it before.
-    .when = When
-    .address = From the address
-    .agent = With
-    .advice = If that was you, all is well. If not, choose a new password at once and end the sessions that you do not know.
-    .action = See my account
+new_login = Neue Anmeldung an Ihrem Konto bei { $hub }
+    .intro = Jemand hat sich an Ihrem Konto bei { $hub } von einem Ort oder mit einem Browser angemeldet, den wir von Ihnen noch nicht kannten.
+    .when = Wann
+    .address = Von der Adresse
+    .agent = Mit
+    .advice = Wenn Sie es waren, ist alles in Ordnung. Wenn nicht, wählen Sie sofort ein neues Passwort, und beenden Sie die Sitzungen, die Sie nicht kennen.
+    .action = Mein Konto ansehen
 
 factor_changed = { $what ->
-        [totp_on] Your account at { $hub } now asks for a code
-        [totp_off] Your account at { $hub } no longer asks for a code
-        [passkey_added] A passkey was added to your account at { $hub }
-        [passkey_removed] A passkey was removed from your account at { $hub }
-        [recovery_new] Your account at { $hub } has new recovery codes
-        [recovery_used] A recovery code of your account at { $hub } was used
-       *[other] How you log in to { $hub } was changed
+        [totp_on] Ihr Konto bei { $hub } verlangt jetzt einen Code
+        [totp_off] Ihr Konto bei { $hub } verlangt keinen Code mehr
+        [passkey_added] Ihrem Konto bei { $hub } wurde ein Passkey hinzugefügt
+        [passkey_removed] Von Ihrem Konto bei { $hub } wurde ein Passkey entfernt
+        [recovery_new] Ihr Konto bei { $hub } hat neue Wiederherstellungscodes
+        [recovery_used] Ein Wiederherstellungscode Ihres Kontos bei { $hub } wurde verwendet
+       *[other] Ihre Anmeldung bei { $hub } wurde geändert
     }
     .intro = { $what ->
-        [totp_on] From now on, a login to your account at { $hub } also needs a code from your authenticator app. Keep your recovery codes in a safe place: with them you get in without your phone.
-        [totp_off] From now on, a login to your account at { $hub } no longer needs a code from an authenticator app.
-        [passkey_added] A passkey was added to your account at { $hub }. From now on you can log in with it.
-        [passkey_removed] A passkey was removed from your account at { $hub }. It can no longer be used to log in.
-        [recovery_new] New recovery codes were made for your account at { $hub }. The earlier ones no longer work.
-        [recovery_used] Somebody has logged in to your account at { $hub } with one of your recovery codes. That code no longer works.
-       *[other] What is needed to log in to your account at { $hub } was changed.
+        [totp_on] Ab jetzt braucht die Anmeldung an Ihrem Konto bei { $hub } auch einen Code aus Ihrer Authentifizierungs-App. Bewahren Sie Ihre Wiederherstellungscodes an einem sicheren Ort auf: mit ihnen kommen Sie ohne Ihr Telefon hinein.
+        [totp_off] Ab jetzt braucht die Anmeldung an Ihrem Konto bei { $hub } keinen Code aus einer Authentifizierungs-App mehr.
+        [passkey_added] Ihrem Konto bei { $hub } wurde ein Passkey hinzugefügt. Ab jetzt können Sie sich damit anmelden.
+        [passkey_removed] Von Ihrem Konto bei { $hub } wurde ein Passkey entfernt. Er taugt nicht mehr zur Anmeldung.
+        [recovery_new] Für Ihr Konto bei { $hub } wurden neue Wiederherstellungscodes erzeugt. Die früheren gelten nicht mehr.
+        [recovery_used] Jemand hat sich an Ihrem Konto bei { $hub } mit einem Ihrer Wiederherstellungscodes angemeldet. Dieser Code gilt nicht mehr.
+       *[other] Was zur Anmeldung an Ihrem Konto bei { $hub } nötig ist, wurde geändert.
     }
-    .advice = If that was you, all is well. If not, choose a new password at once, end the sessions that you do not know, and write to the hub’s team.
-    .action = See my account
+    .advice = Wenn Sie es waren, ist alles in Ordnung. Wenn nicht, wählen Sie sofort ein neues Passwort, beenden Sie die Sitzungen, die Sie nicht kennen, und schreiben Sie dem Team des Hubs.
+    .action = Mein Konto ansehen
 
 role_changed = { $role ->
-        [none] You are no longer in the team of { $hub }
-       *[other] You have another role in the team of { $hub }
+        [none] Sie gehören nicht mehr zum Team von { $hub }
+       *[other] Sie haben eine andere Rolle im Team von { $hub }
     }
     .intro = { $role ->
-        [admin] You are an administrator of { $hub } now: you may do everything there, also change roles and settings.
-        [reviewer] You are a reviewer of { $hub } now: you may look at sites and cases and act on them.
-        [analyst] You are an analyst of { $hub } now: you may look at everything that the team sees, and change nothing.
-       *[none] You no longer belong to the team of { $hub }. Your account and your sites stay as they are.
+        [admin] Sie haben jetzt bei { $hub } die Rolle „Administration“: Sie dürfen dort alles tun, auch Rollen und Einstellungen ändern.
+        [reviewer] Sie haben jetzt bei { $hub } die Rolle „Prüfung“: Sie dürfen Websites und Fälle ansehen und zu ihnen handeln.
+        [analyst] Sie haben jetzt bei { $hub } die Rolle „Auswertung“: Sie dürfen alles ansehen, was das Team sieht, und nichts ändern.
+       *[none] Sie gehören nicht mehr zum Team von { $hub }. Ihr Konto und Ihre Websites bleiben, wie sie sind.
     }
-    .advice = If you do not know why, answer this mail.
-    .action = Open the hub
+    .advice = Wenn Sie nicht wissen, warum, antworten Sie auf diese E-Mail.
+    .action = Den Hub öffnen
 
-staff_invited = You are invited to the team of { $hub }
+staff_invited = Einladung in das Team von { $hub }
     .intro = { $role ->
-        [admin] You are invited to be an administrator of { $hub }: you may do everything there, also change roles and settings.
-        [reviewer] You are invited to be a reviewer of { $hub }: you may look at sites and cases and act on them.
-       *[analyst] You are invited to be an analyst of { $hub }: you may look at everything that the team sees, and change nothing.
+        [admin] Sie sind bei { $hub } zur Rolle „Administration“ eingeladen: Sie dürfen dort alles tun, auch Rollen und Einstellungen ändern.
+        [reviewer] Sie sind bei { $hub } zur Rolle „Prüfung“ eingeladen: Sie dürfen Websites und Fälle ansehen und zu ihnen handeln.
+       *[analyst] Sie sind bei { $hub } zur Rolle „Auswertung“ eingeladen: Sie dürfen alles ansehen, was das Team sieht, und nichts ändern.
     }
-    .next = Follow this link to choose a password. You are then logged in.
-    .action = Choose a password
+    .next = Folgen Sie diesem Link, um ein Passwort zu wählen. Sie sind dann angemeldet.
+    .action = Passwort wählen
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If you do not expect this, do nothing.
-       *[other] The link works once, for { $hours } hours. If you do not expect this, do nothing.
+        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie diesen Brief nicht erwarten, tun Sie nichts.
+       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie diesen Brief nicht erwarten, tun Sie nichts.
     }
 
-account_erased = Your account at { $hub } is erased
-    .intro = Your account at { $hub } is erased, as was asked for. What we knew of you is deleted. This is the last letter that you get from us.
-    .advice = If you did not ask for this, answer this mail.
+account_erased = Ihr Konto bei { $hub } ist gelöscht
+    .intro = Ihr Konto bei { $hub } ist gelöscht, wie es verlangt wurde. Was wir von Ihnen wussten, ist entfernt. Dies ist der letzte Brief, den Sie von uns erhalten.
+    .advice = Wenn Sie das nicht verlangt haben, antworten Sie auf diese E-Mail.
 
 ## Sites
 
-verified = { $site_name } is active at { $hub }
+verified = { $site_name } ist bei { $hub } aktiv
     .intro = { $how ->
-        [meta] The tag on its front page proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [file] The file on its server proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [dns] Its DNS record proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [call] A call from its own server proves that { $site_name } is yours. The site is active. The next step is its access key.
-       *[staff] The hub’s team has found that { $site_name } is yours. The site is active. The next step is its access key.
+        [meta] Das Tag auf der Startseite beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
+        [file] Die Datei auf dem Server beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
+        [dns] Der DNS-Eintrag beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
+        [call] Ein Aufruf vom eigenen Server beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
+       *[staff] Das Team des Hubs hat festgestellt, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
     }
-    .action = Get the access key
+    .action = Zugangsschlüssel holen
 
-moodle_registered = { $site_name } is registered at { $hub }
-    .intro = The Moodle { $site_name } has registered at { $hub }, and names you as its contact.
+moodle_registered = { $site_name } ist bei { $hub } registriert
+    .intro = Das Moodle { $site_name } hat sich bei { $hub } registriert und nennt Sie als Kontakt.
     .next = { $held ->
-        [yes] It is held beside another registration of the same address or secret until it is decided about; you will hear of it.
-       *[no] There is nothing that you must do.
+        [yes] Es wartet neben einer anderen Registrierung mit derselben Adresse oder demselben Geheimnis, bis darüber entschieden ist; Sie hören davon.
+       *[no] Sie müssen nichts tun.
     }
-    .offer = If you follow this link, the site gets a page on the hub that is yours: you see what arrives and what does not, and can change access keys and settings.
-    .action = See the site’s page
+    .offer = Wenn Sie diesem Link folgen, bekommt die Website beim Hub eine Seite, die Ihnen gehört: Sie sehen, was ankommt und was nicht, und können Zugangsschlüssel und Einstellungen ändern.
+    .action = Seite der Website ansehen
     .once = { $days ->
-        [one] The link works once, for { $days } day. If you know nothing of this Moodle, do nothing.
-       *[other] The link works once, for { $days } days. If you know nothing of this Moodle, do nothing.
+        [one] Der Link gilt einmal, { $days } Tag lang. Wenn Sie von diesem Moodle nichts wissen, tun Sie nichts.
+       *[other] Der Link gilt einmal, { $days } Tage lang. Wenn Sie von diesem Moodle nichts wissen, tun Sie nichts.
     }
 
-joined = { $site_name } is joined with its Moodle
-    .intro = { $site_name } at { $hub } is joined with a Moodle that called from it or was registered by you. From now on that Moodle can ask for the site’s access key by itself.
-    .advice = If it was not you or a colleague of yours, open the site’s page, revoke the keys that you do not know, and write to the hub’s team.
-    .action = See my site
+joined = { $site_name } ist mit seinem Moodle verbunden
+    .intro = { $site_name } bei { $hub } ist mit einem Moodle verbunden, das von dort angerufen hat oder von Ihnen registriert wurde. Ab jetzt kann dieses Moodle den Zugangsschlüssel der Website selbst anfordern.
+    .advice = Wenn das weder Sie noch jemand aus Ihrem Kreis war, öffnen Sie die Seite der Website, widerrufen Sie die Schlüssel, die Sie nicht kennen, und schreiben Sie dem Team des Hubs.
+    .action = Meine Website ansehen
 
-newcomer = Is this still your site? { $site_name }
+newcomer = Ist das noch Ihre Website? { $site_name }
     .intro = { $same_address ->
-        [yes] Another Moodle wants to register with the address of { $site_name } at { $hub }. It may be your own, installed anew, or somebody else’s.
-       *[no] A Moodle at another address uses the registration of { $site_name } at { $hub }. Your site may have moved there, or that one is a copy of it, such as a test site.
+        [yes] Ein anderes Moodle möchte sich mit der Adresse von { $site_name } bei { $hub } registrieren. Es kann Ihr eigenes sein, neu installiert, oder ein fremdes.
+       *[no] Ein Moodle unter einer anderen Adresse benutzt die Registrierung von { $site_name } bei { $hub }. Ihre Website ist vielleicht dorthin umgezogen, oder jene ist eine Kopie von ihr, etwa eine Testinstallation.
     }
-    .newcomer = The other Moodle
+    .newcomer = Das andere Moodle
     .meanwhile = { $may_decide ->
-        [yes] Your registration and its access keys go on working as before. The other one is held until you decide, or the hub’s team does.
-       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can.
+        [yes] Ihre Registrierung und ihre Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis Sie entscheiden oder das Team des Hubs.
+       *[no] Ihre Registrierung und ihre Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis das Team des Hubs entscheidet. Wenn Sie nachweisen, dass die Adresse Ihnen gehört, können Sie es.
     }
     .choice = { $same_address ->
-        [yes] There you can say that it is your site, or turn it away.
-       *[no] There you can say that it is your site, that it is a site of its own, or turn it away.
+        [yes] Dort können Sie sagen, dass es Ihre Website ist, oder sie abweisen.
+       *[no] Dort können Sie sagen, dass es Ihre Website ist, dass es eine eigene Website ist, oder sie abweisen.
     }
-    .action = Decide
-    .seldom = You hear of this at most once a day.
+    .action = Entscheiden
+    .seldom = Sie hören davon höchstens einmal am Tag.
 
-decided = About { $site_name } at { $hub }
+decided = Zu { $site_name } bei { $hub }
     .intro = { $outcome ->
-        [moved] It is decided about the registration of { $site_name } at { $hub }: it is taken for the site that was registered before, and goes on as that one.
-        [separate] It is decided about the registration of { $site_name } at { $hub }: it is a site of its own.
-       *[refused] It is decided about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
+        [moved] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie gilt als die Website, die schon vorher registriert war, und wird als diese weitergeführt.
+        [separate] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie ist eine eigene Website.
+       *[refused] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie wurde abgewiesen, entweder von der Person, die die Website vorher registriert hat, oder vom Team des Hubs.
     }
-    .advice = If that is wrong, answer this mail and say why.
-    .action = See my sites
+    .advice = Wenn das falsch ist, antworten Sie auf diese E-Mail, und sagen Sie, warum.
+    .action = Meine Websites ansehen
 
-url_contested = Somebody else claims { $site_name }
-    .intro = Somebody else has registered the address of { $site_name } at { $hub }, and has shown that they can change that site.
-    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If nobody of yours did it, somebody has got into your Moodle or its server: look into it.
-    .action = See my site
+url_contested = Jemand anders beansprucht { $site_name }
+    .intro = Jemand anders hat die Adresse von { $site_name } bei { $hub } registriert und gezeigt, dass er diese Website ändern kann.
+    .advice = Ihre Registrierung funktioniert weiter. Wenn das jemand aus Ihrem Kreis war, antworten Sie auf diese E-Mail, und sagen Sie es uns. Wenn es niemand von Ihnen war, ist jemand in Ihr Moodle oder dessen Server eingedrungen: gehen Sie dem nach.
+    .action = Meine Website ansehen
 
-url_lost = { $site_name } is on hold at { $hub }
-    .intro = Another registration of the same address has been proved to belong to whoever runs that site. Your registration of { $site_name } at { $hub } is on hold, and its access keys no longer work.
-    .advice = If you run this site, answer this mail and say so. If you have only registered it a second time, you need not do anything.
-    .action = See my site
+url_lost = { $site_name } ruht bei { $hub }
+    .intro = Eine andere Registrierung derselben Adresse gehört nachweislich der Person, die diese Website betreibt. Ihre Registrierung von { $site_name } bei { $hub } ruht, und ihre Zugangsschlüssel funktionieren nicht mehr.
+    .advice = Wenn Sie diese Website betreiben, antworten Sie auf diese E-Mail, und sagen Sie es uns. Wenn Sie sie nur ein zweites Mal registriert haben, brauchen Sie nichts zu tun.
+    .action = Meine Website ansehen
 
-url_free = { $site_name } can be verified now
-    .intro = The other registration of { $site_name } has left { $hub }. Your own is no longer on hold: prove once more that the site is yours, and it is active.
-    .action = Verify my site
+url_free = { $site_name } kann jetzt nachgewiesen werden
+    .intro = Die andere Registrierung von { $site_name } hat { $hub } verlassen. Ihre eigene ruht nicht mehr: weisen Sie noch einmal nach, dass die Website Ihnen gehört, und sie ist aktiv.
+    .action = Meine Website nachweisen
 
 ## Push
 
-push_off = Push is off for { $site_name }
-    .intro = Push notifications are off now for { $site_name }: it has { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = If the number is wrong, correct it under Settings, and push goes on again at once. If your site needs more, answer this mail.
-    .action = See my site
+push_off = Push ist aus für { $site_name }
+    .intro = Push-Mitteilungen sind für { $site_name } jetzt ausgeschaltet: die Website hat { $users } registrierte Nutzer, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } beschränkt.
+    .advice = Wenn die Zahl nicht stimmt, berichtigen Sie sie unter „Settings“, und Push ist sofort wieder an. Wenn Ihre Website mehr braucht, antworten Sie auf diese E-Mail.
+    .action = Meine Website ansehen
 
-push_ending = Push goes off soon for { $site_name }
-    .intro = Push notifications go off on { $until } for { $site_name }: it has grown to { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle tells by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
-    .action = See my site
+push_ending = Push wird bald ausgeschaltet für { $site_name }
+    .intro = Die Push-Mitteilungen von { $site_name } werden am { $until } ausgeschaltet: die Website ist auf { $users } registrierte Nutzer gewachsen, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } beschränkt.
+    .advice = Bis dahin geht alles weiter wie bisher, aber die Website bekommt keinen neuen Zugangsschlüssel. Wenn sie bis dahin weniger Nutzer hat, bleibt Push an: Ihr Moodle meldet die Zahl einmal in der Woche von selbst, oder wenn Sie dort „Registrierung aktualisieren“ drücken. Wenn Ihre Website mehr braucht, antworten Sie auf diese E-Mail.
+    .action = Meine Website ansehen
 
-push_on = Push is on again for { $site_name }
-    .intro = Push notifications are on again for { $site_name }. You need not do anything.
-    .action = See my site
+push_on = Push ist wieder an für { $site_name }
+    .intro = Push-Mitteilungen sind für { $site_name } wieder eingeschaltet. Sie brauchen nichts zu tun.
+    .action = Meine Website ansehen
 
 ## Access keys
 
-key_requested = { $site_name } has asked for another access key
-    .intro = The Moodle of { $site_name } has asked { $hub } for another access key, and got one. The key it had before goes on working until { $until }.
-    .advice = If you or a colleague pressed “Request access key” in Moodle, there is nothing to do. If nobody did, somebody else knows your site’s secret: open the site’s access keys, revoke the newest one, issue another and put it into Moodle.
-    .action = See the access keys
+key_requested = { $site_name } hat einen weiteren Zugangsschlüssel angefordert
+    .intro = Das Moodle von { $site_name } hat bei { $hub } einen weiteren Zugangsschlüssel angefordert und bekommen. Der Schlüssel, den es vorher hatte, gilt noch bis zum { $until }.
+    .advice = Wenn Sie oder jemand aus Ihrem Kreis in Moodle „Zugangsschlüssel anfordern“ gedrückt hat, ist nichts zu tun. Wenn es niemand war, kennt jemand anders das Geheimnis Ihrer Website: öffnen Sie die Zugangsschlüssel der Website, widerrufen Sie den neuesten, stellen Sie einen anderen aus, und tragen Sie ihn in Moodle ein.
+    .action = Zugangsschlüssel ansehen
 
-key_ending = An access key of { $site_name } ends soon
-    .intro = An access key of { $site_name } was replaced by a newer one and ends on { $until }. It was used within the last day.
-    .prefix = Access key
-    .network = Last used from
-    .effect = After that, whatever uses it is refused: pushes from there do not arrive any more.
-    .advice = Put the newer key into every place that has the old one: a Moodle has it under Site administration › Messaging › Mobile. If you do not have the newer key any more, rotate that newer one: its successor is shown to you once.
-    .action = See my access keys
+key_ending = Ein Zugangsschlüssel von { $site_name } endet bald
+    .intro = Ein Zugangsschlüssel von { $site_name } wurde durch einen neueren ersetzt und endet am { $until }. Er wurde innerhalb des letzten Tages benutzt.
+    .prefix = Zugangsschlüssel
+    .network = Zuletzt benutzt von
+    .effect = Danach wird abgewiesen, was ihn benutzt: Push-Mitteilungen von dort kommen nicht mehr an.
+    .advice = Tragen Sie den neueren Schlüssel überall ein, wo der alte steht: in Moodle unter Website-Administration › Mitteilungen › Mobil. Wenn Sie den neueren Schlüssel nicht mehr haben, tauschen Sie ihn aus: sein Nachfolger wird Ihnen einmal gezeigt.
+    .action = Meine Zugangsschlüssel ansehen
 
-key_old = An access key of { $site_name } is old
-    .intro = An access key of { $site_name } was issued on { $since } and is still in use.
-    .prefix = Access key
-    .calm = Nothing is wrong. A key that is changed now and then does less harm if somebody has copied it.
-    .advice = Rotating loses no push: the new key works at once, and the old one goes on working for as long as you choose, so that there is time to put the new one into its place.
-    .action = Rotate the key
+key_old = Ein Zugangsschlüssel von { $site_name } ist alt
+    .intro = Ein Zugangsschlüssel von { $site_name } wurde am { $since } ausgestellt und ist noch in Gebrauch.
+    .prefix = Zugangsschlüssel
+    .calm = Es ist nichts passiert. Ein Schlüssel, der ab und zu gewechselt wird, richtet weniger Schaden an, falls ihn jemand kopiert hat.
+    .advice = Beim Austausch geht keine Push-Mitteilung verloren: der neue Schlüssel gilt sofort, und der alte gilt so lange weiter, wie Sie es wählen, damit Zeit bleibt, den neuen einzutragen.
+    .action = Schlüssel austauschen
 
-key_leaked = An access key of { $site_name } was found and is revoked
-    .intro = Somebody has reported an access key of { $site_name } to { $hub }: it was found where others can read it.
-    .prefix = Access key
-    .place = They say where:
-    .effect = It is revoked: from now on it is refused everywhere, and pushes that are sent with it do not arrive.
-    .advice = Issue a new key and put it into Moodle. Look for how the old one got out, and take it away there.
-    .action = Issue a new key
+key_leaked = Ein Zugangsschlüssel von { $site_name } wurde gefunden und ist widerrufen
+    .intro = Jemand hat { $hub } einen Zugangsschlüssel von { $site_name } gemeldet: er fand sich dort, wo andere ihn lesen können.
+    .prefix = Zugangsschlüssel
+    .place = Als Fundort ist angegeben:
+    .effect = Er ist widerrufen: ab jetzt wird er überall abgewiesen, und Push-Mitteilungen, die mit ihm gesendet werden, kommen nicht an.
+    .advice = Stellen Sie einen neuen Schlüssel aus, und tragen Sie ihn in Moodle ein. Suchen Sie, wie der alte nach außen kam, und entfernen Sie ihn dort.
+    .action = Neuen Schlüssel ausstellen
 
-key_revoked = An access key of { $site_name } is revoked
-    .intro = The team of { $hub } has revoked an access key of { $site_name }. From now on it is refused, and pushes that are sent with it do not arrive.
-    .prefix = Access key
-    .reason = The reason given:
-    .advice = Issue a new key and put it into Moodle. If you do not understand why, answer this mail.
-    .action = Issue a new key
+key_revoked = Ein Zugangsschlüssel von { $site_name } ist widerrufen
+    .intro = Das Team von { $hub } hat einen Zugangsschlüssel von { $site_name } widerrufen. Ab jetzt wird er abgewiesen, und Push-Mitteilungen, die mit ihm gesendet werden, kommen nicht an.
+    .prefix = Zugangsschlüssel
+    .reason = Der angegebene Grund:
+    .advice = Stellen Sie einen neuen Schlüssel aus, und tragen Sie ihn in Moodle ein. Wenn Sie den Grund nicht verstehen, antworten Sie auf diese E-Mail.
+    .action = Neuen Schlüssel ausstellen
 
 ## Abuse
 
-suspended = { $site_name } is suspended at { $hub }
-    .intro = The team of { $hub } has suspended { $site_name }. Its pushes are refused until this is lifted.
-    .reason = The reason given:
-    .advice = Answer this mail if you think that this is wrong, or when the matter is mended.
-    .action = See my site
+suspended = { $site_name } ist bei { $hub } gesperrt
+    .intro = Das Team von { $hub } hat { $site_name } gesperrt. Push-Mitteilungen von dort werden abgewiesen, bis die Sperre aufgehoben ist.
+    .reason = Der angegebene Grund:
+    .advice = Antworten Sie auf diese E-Mail, wenn Sie das für falsch halten oder wenn die Sache behoben ist.
+    .action = Meine Website ansehen
 
-lifted = { $site_name } is no longer suspended
-    .intro = The team of { $hub } has lifted the suspension of { $site_name }.
-    .reason = The reason given:
-    .effect = Its access keys work again as they did before.
-    .action = See my site
+lifted = { $site_name } ist nicht mehr gesperrt
+    .intro = Das Team von { $hub } hat die Sperre von { $site_name } aufgehoben.
+    .reason = Der angegebene Grund:
+    .effect = Die Zugangsschlüssel der Website funktionieren wieder wie vorher.
+    .action = Meine Website ansehen
 
-# What stands around the words that the team has written about a case.
-case = About { $site_name } at { $hub }
-    .action = Read the case and answer
-    .closing = You can answer on that page; the team of { $hub } reads it there. The number of the case is { $number }.
+case = Zu { $site_name } bei { $hub }
+    .action = Fall lesen und antworten
+    .closing = Sie können auf dieser Seite antworten; das Team von { $hub } liest es dort. Der Fall hat die Nummer { $number }.
 
-case_answered = The team of { $hub } has answered you about { $site_name }
-    .intro = The team of { $hub } has answered you in case { $number }, which is about { $site_name }:
-    .action = Read the case and answer
+case_answered = Das Team von { $hub } hat Ihnen zu { $site_name } geantwortet
+    .intro = Das Team von { $hub } hat Ihnen im Fall { $number } geantwortet, in dem es um { $site_name } geht:
+    .action = Fall lesen und antworten
 
-case_opened = Case { $number }: { $site_name }
+case_opened = Fall { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] A case was opened about { $site_name }: many of its pushes are refused for being too many.
-        [unregistered] A case was opened about { $site_name }: many of its pushes go to devices that are not registered any more.
-        [flood] A case was opened about { $site_name }: it floods single devices.
-        [enrolments] A case was opened about { $site_name }: very many devices enrol at once.
-        [enrolments_by_push] A case was opened about { $site_name }: very many devices enrol by a push to them.
-        [key_networks] A case was opened about { $site_name }: one of its access keys is used from many networks.
-        [shared_token] A case was opened about { $site_name }: it pushes to devices that very many other sites push to as well.
-        [oversize] A case was opened about { $site_name }: many of its pushes are too large.
-        [beyond_users] A case was opened about { $site_name }: it has far more devices than its users could have.
-        [reported] A case was opened about { $site_name }: somebody has reported it.
-       *[staff] A case was opened about { $site_name } by the team.
+        [rate_limited] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website werden abgewiesen, weil es zu viele sind.
+        [unregistered] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website gehen an Geräte, die nicht mehr registriert sind.
+        [flood] Zu { $site_name } wurde ein Fall eröffnet: einzelne Geräte werden überflutet.
+        [enrolments] Zu { $site_name } wurde ein Fall eröffnet: sehr viele Geräte melden sich auf einmal an.
+        [enrolments_by_push] Zu { $site_name } wurde ein Fall eröffnet: sehr viele Geräte werden durch eine Push-Mitteilung an sie angemeldet.
+        [key_networks] Zu { $site_name } wurde ein Fall eröffnet: ein Zugangsschlüssel der Website wird aus vielen Netzen benutzt.
+        [shared_token] Zu { $site_name } wurde ein Fall eröffnet: die Website sendet an Geräte, an die auch sehr viele andere Websites senden.
+        [oversize] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website sind zu groß.
+        [beyond_users] Zu { $site_name } wurde ein Fall eröffnet: die Website hat weit mehr Geräte, als ihre Nutzer haben könnten.
+        [reported] Zu { $site_name } wurde ein Fall eröffnet: jemand hat die Website gemeldet.
+       *[staff] Das Team hat zu { $site_name } einen Fall eröffnet.
     }
-    .action = See the case
+    .action = Fall ansehen
 
-appeal_arrived = Case { $number }: { $site_name } has answered
-    .intro = Whoever looks after { $site_name } has answered in case { $number }:
-    .action = See the case
+appeal_arrived = Fall { $number }: { $site_name } hat geantwortet
+    .intro = Wer { $site_name } betreut, hat im Fall { $number } geantwortet:
+    .action = Fall ansehen
 
-notice = About { $site_name } at { $hub }
-    .action = See my site
+notice = Zu { $site_name } bei { $hub }
+    .action = Meine Website ansehen
 
 ## Drafts: what the team finds in the box, may change, and sends as the words of a case
 
-draft-warn = Please look at { $site_name }: its pushes look wrong
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = Nothing is switched off. Please find out where this comes from, and stop it. A plugin, a scheduled task or an access key in the wrong hands are usual causes.
-    .next = Tell us on the case’s page what you have found, or why all is well. If it goes on and we hear nothing, we have to slow the site down or suspend it, because Apple and Google would block all sites of this hub otherwise.
+draft-warn = Bitte sehen Sie nach { $site_name }: mit den Push-Mitteilungen stimmt etwas nicht
+    .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
+    .reason = In den Worten des Teams: { $reason }
+    .effect = Es ist nichts abgeschaltet. Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Übliche Ursachen sind ein Plugin, ein geplanter Vorgang oder ein Zugangsschlüssel in falschen Händen.
+    .next = Sagen Sie uns auf der Seite des Falls, was Sie gefunden haben oder warum alles in Ordnung ist. Wenn es weitergeht und wir nichts hören, müssen wir die Website verlangsamen oder sperren, weil Apple und Google sonst alle Websites dieses Hubs aussperren würden.
 
-draft-limit = { $site_name } is slowed down at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = From now on we take only a few of its pushes in a minute. What is beyond that is refused.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then lift the limit at once.
+draft-limit = { $site_name } ist bei { $hub } verlangsamt
+    .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
+    .reason = In den Worten des Teams: { $reason }
+    .effect = Ab jetzt nehmen wir nur wenige Push-Mitteilungen der Website in der Minute an. Was darüber hinausgeht, wird abgewiesen.
+    .until = Das endet von selbst: { $until }.
+    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: dann heben wir die Grenze sofort auf.
 
-draft-push_off = Push is switched off for { $site_name }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have switched its push notifications off. All its pushes are refused; everything else of your site stays as it is.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then switch push on again.
+draft-push_off = Push ist ausgeschaltet für { $site_name }
+    .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
+    .reason = In den Worten des Teams: { $reason }
+    .effect = Wir haben die Push-Mitteilungen ausgeschaltet. Alle werden abgewiesen; alles andere an Ihrer Website bleibt, wie es ist.
+    .until = Das endet von selbst: { $until }.
+    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: dann schalten wir Push wieder ein.
 
-draft-suspend = { $site_name } is suspended at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have suspended the site. Its pushes are refused, and it gets no access key, until this is lifted.
-    .next = If you think that this is wrong, or when the matter is mended, say so on the case’s page. Somebody of the team reads every answer.
+draft-suspend = { $site_name } ist bei { $hub } gesperrt
+    .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
+    .reason = In den Worten des Teams: { $reason }
+    .effect = Wir haben die Website gesperrt. Ihre Push-Mitteilungen werden abgewiesen, und sie bekommt keinen Zugangsschlüssel, bis die Sperre aufgehoben ist.
+    .next = Wenn Sie das für falsch halten oder wenn die Sache behoben ist, sagen Sie es auf der Seite des Falls. Jemand aus dem Team liest jede Antwort.
 
-draft-lift = { $site_name } works again at { $hub }
-    .intro = We have lifted what we had to do about your site { $site_name }: its push notifications are delivered as before.
-    .reason = In the team’s words: { $reason }
-    .next = Thank you for your help. You need not do anything more.
+draft-lift = { $site_name } läuft bei { $hub } wieder
+    .intro = Wir haben aufgehoben, was wir wegen Ihrer Website { $site_name } tun mussten: ihre Push-Mitteilungen werden wieder zugestellt wie vorher.
+    .reason = In den Worten des Teams: { $reason }
+    .next = Vielen Dank für Ihre Hilfe. Sie brauchen nichts weiter zu tun.
 
-draft-close = The case about { $site_name } is closed
-    .intro = We have looked into what our hub noticed about your site { $site_name }. It was a false alarm: your site did nothing wrong.
-    .reason = In the team’s words: { $reason }
-    .next = You need not do anything.
+draft-close = Der Fall zu { $site_name } ist abgeschlossen
+    .intro = Wir sind dem nachgegangen, was unserem Hub an Ihrer Website { $site_name } aufgefallen ist. Es war ein Fehlalarm: Ihre Website hat nichts falsch gemacht.
+    .reason = In den Worten des Teams: { $reason }
+    .next = Sie brauchen nichts zu tun.
 
-# One line of evidence for each signal. From and to are times, or empty.
 sign-rate_limited = { $amount ->
-        [one] { $amount } push was refused because there were too many at once (we look into it from { $threshold }).
-       *[other] { $amount } pushes were refused because there were too many at once (we look into it from { $threshold }).
+        [one] { $amount } Push-Mitteilung wurde abgewiesen, weil es zu viele auf einmal waren (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Push-Mitteilungen wurden abgewiesen, weil es zu viele auf einmal waren (wir gehen dem ab { $threshold } nach).
     }
-sign-unregistered = { $amount } % of its pushes went to devices that are not registered any more (we look into it from { $threshold } %).
+sign-unregistered = { $amount } % der Push-Mitteilungen gingen an Geräte, die nicht mehr registriert sind (wir gehen dem ab { $threshold } % nach).
 sign-flood = { $amount ->
-        [one] { $amount } push was sent to one and the same device (we look into it from { $threshold }).
-       *[other] { $amount } pushes were sent to one and the same device (we look into it from { $threshold }).
+        [one] { $amount } Push-Mitteilung ging an ein und dasselbe Gerät (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Push-Mitteilungen gingen an ein und dasselbe Gerät (wir gehen dem ab { $threshold } nach).
     }
 sign-enrolments = { $amount ->
-        [one] { $amount } device was enrolled (we look into it from { $threshold }).
-       *[other] { $amount } devices were enrolled (we look into it from { $threshold }).
+        [one] { $amount } Gerät wurde angemeldet (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Geräte wurden angemeldet (wir gehen dem ab { $threshold } nach).
     }
 sign-enrolments_by_push = { $amount ->
-        [one] { $amount } device that nobody had enrolled before was pushed to (we look into it from { $threshold }).
-       *[other] { $amount } devices that nobody had enrolled before were pushed to (we look into it from { $threshold }).
+        [one] An { $amount } Gerät, das vorher niemand angemeldet hatte, ging eine Push-Mitteilung (wir gehen dem ab { $threshold } nach).
+       *[other] An { $amount } Geräte, die vorher niemand angemeldet hatte, gingen Push-Mitteilungen (wir gehen dem ab { $threshold } nach).
     }
 sign-key_networks = { $amount ->
-        [one] One access key was used from { $amount } network (we look into it from { $threshold }).
-       *[other] One access key was used from { $amount } different networks (we look into it from { $threshold }).
+        [one] Ein Zugangsschlüssel wurde aus { $amount } Netz benutzt (wir gehen dem ab { $threshold } nach).
+       *[other] Ein Zugangsschlüssel wurde aus { $amount } verschiedenen Netzen benutzt (wir gehen dem ab { $threshold } nach).
     }
 sign-shared_token = { $amount ->
-        [one] A device that it pushes to is pushed to by { $amount } site (we look into it from { $threshold }).
-       *[other] A device that it pushes to is pushed to by { $amount } sites (we look into it from { $threshold }).
+        [one] An ein Gerät, an das die Website sendet, sendet { $amount } Website (wir gehen dem ab { $threshold } nach).
+       *[other] An ein Gerät, an das die Website sendet, senden { $amount } Websites (wir gehen dem ab { $threshold } nach).
     }
 sign-oversize = { $amount ->
-        [one] { $amount } push was too large to be delivered (we look into it from { $threshold }).
-       *[other] { $amount } pushes were too large to be delivered (we look into it from { $threshold }).
+        [one] { $amount } Push-Mitteilung war zu groß, um zugestellt zu werden (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Push-Mitteilungen waren zu groß, um zugestellt zu werden (wir gehen dem ab { $threshold } nach).
     }
 sign-beyond_users = { $amount ->
-        [one] It has { $amount } device; from the users that it has told us of, at most { $threshold } are likely.
-       *[other] It has { $amount } devices; from the users that it has told us of, at most { $threshold } are likely.
+        [one] Die Website hat { $amount } Gerät; nach der Zahl der Nutzer, die sie uns genannt hat, sind höchstens { $threshold } wahrscheinlich.
+       *[other] Die Website hat { $amount } Geräte; nach der Zahl der Nutzer, die sie uns genannt hat, sind höchstens { $threshold } wahrscheinlich.
     }
 sign-reported = { $amount ->
-        [one] It was reported to us { $amount } time.
-       *[other] It was reported to us { $amount } times.
+        [one] Die Website wurde uns { $amount } Mal gemeldet.
+       *[other] Die Website wurde uns { $amount } Mal gemeldet.
     }
-sign-staff = The team has noticed it.
-sign-between = { $from } to { $to }: { $sign }
-
+sign-staff = Es ist dem Team aufgefallen.
+sign-between = { $from } – { $to }: { $sign }

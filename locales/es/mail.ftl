@@ -1,365 +1,361 @@
-# The words of all letters. A message is a letter: its value is the subject, its attributes are the parts that
-# src/mail/letters.rs puts together. What stands in braces comes from the hub. docs/mail.md tells how to translate.
+# Las palabras de todas las cartas. Véase locales/en/mail.ftl y docs/mail.md.
 
 ## Around every letter
 
-hello = Hello { $name },
-    .nobody = Hello,
-about = About this letter
-    .site = Site
-    .address = Address
-open-link = Or open this address:
-signs-off = The team of { $hub }
-optional = You get this because you look after a site at { $hub }. If you do not want letters like this one any more, stop them here:
-    .action = Stop these letters
-moment = { $day } { $month ->
-        [1] January
-        [2] February
-        [3] March
-        [4] April
-        [5] May
-        [6] June
-        [7] July
-        [8] August
-        [9] September
-        [10] October
-        [11] November
-       *[12] December
-    } { $year }, { $time } UTC
+hello = Hola, { $name }:
+    .nobody = Hola:
+about = Sobre esta carta
+    .site = Sitio
+    .address = Dirección
+open-link = O abra esta dirección:
+signs-off = El equipo de { $hub }
+optional = Recibe esta carta porque se ocupa de un sitio en { $hub }. Si ya no desea cartas como esta, puede cancelarlas aquí:
+    .action = No recibir más estas cartas
+moment = { $day } de { $month ->
+        [1] enero
+        [2] febrero
+        [3] marzo
+        [4] abril
+        [5] mayo
+        [6] junio
+        [7] julio
+        [8] agosto
+        [9] septiembre
+        [10] octubre
+        [11] noviembre
+       *[12] diciembre
+    } de { $year }, { $time } UTC
 
 ## Accounts
 
-confirm = Confirm your address at { $hub }
-    .intro = You have registered { $site_name } at { $hub }. Follow this link to confirm your e-mail address. You are then logged in and see the next step.
-    .action = Confirm my address
+confirm = Confirme su dirección en { $hub }
+    .intro = Ha registrado { $site_name } en { $hub }. Siga este enlace para confirmar su dirección de correo. Entrará directamente en su cuenta y verá el paso siguiente.
+    .action = Confirmar mi dirección
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: without it nothing happens.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: without it nothing happens.
+        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
+       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
     }
 
-reset = Choose a new password for { $hub }
-    .intro = Somebody, probably you, asked for a new password for your account at { $hub }. Follow this link to choose one.
-    .action = Choose a new password
+reset = Elija una contraseña nueva para { $hub }
+    .intro = Alguien, probablemente usted, ha pedido una contraseña nueva para su cuenta en { $hub }. Siga este enlace para elegirla.
+    .action = Elegir una contraseña nueva
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: your password stays as it is.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: your password stays as it is.
+        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no ha sido usted, no haga nada: su contraseña queda como está.
+       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no ha sido usted, no haga nada: su contraseña queda como está.
     }
 
-account_exists = You have an account at { $hub } already
-    .intro = Somebody, probably you, has just registered a site at { $hub } with this e-mail address. It has an account already, so nothing was changed. Log in, and register the site from there.
-    .action = Log in
-    .forgot = Have you forgotten your password? Choose a new one:
-    .reset = Choose a new password
-    .ignore = If it was not you, do nothing.
+account_exists = Ya tiene una cuenta en { $hub }
+    .intro = Alguien, probablemente usted, acaba de registrar un sitio en { $hub } con esta dirección de correo. La dirección ya tiene una cuenta, así que no se ha cambiado nada. Inicie sesión y registre el sitio desde allí.
+    .action = Iniciar sesión
+    .forgot = ¿Ha olvidado su contraseña? Elija una nueva:
+    .reset = Elegir una contraseña nueva
+    .ignore = Si no ha sido usted, no haga nada.
 
-password_changed = Your password at { $hub } was changed
-    .intro = The password of your account at { $hub } was changed just now, and other devices were logged out. If that was you, all is well. If not, choose a new password at once.
-    .action = Choose a new password
+password_changed = Se ha cambiado su contraseña en { $hub }
+    .intro = La contraseña de su cuenta en { $hub } acaba de cambiarse y se ha cerrado la sesión en los demás dispositivos. Si ha sido usted, todo está bien. Si no, elija de inmediato una contraseña nueva.
+    .action = Elegir una contraseña nueva
 
-new_login = New login to your account at { $hub }
-    .intro = Somebody has logged in to your account at { $hub } from a place or a browser that we have not seen with it before.
-    .when = When
-    .address = From the address
-    .agent = With
-    .advice = If that was you, all is well. If not, choose a new password at once and end the sessions that you do not know.
-    .action = See my account
+new_login = Nuevo inicio de sesión en su cuenta de { $hub }
+    .intro = Alguien ha iniciado sesión en su cuenta de { $hub } desde un lugar o con un navegador que no conocíamos.
+    .when = Cuándo
+    .address = Desde la dirección
+    .agent = Con
+    .advice = Si ha sido usted, todo está bien. Si no, elija de inmediato una contraseña nueva y cierre las sesiones que no conozca.
+    .action = Ver mi cuenta
 
 factor_changed = { $what ->
-        [totp_on] Your account at { $hub } now asks for a code
-        [totp_off] Your account at { $hub } no longer asks for a code
-        [passkey_added] A passkey was added to your account at { $hub }
-        [passkey_removed] A passkey was removed from your account at { $hub }
-        [recovery_new] Your account at { $hub } has new recovery codes
-        [recovery_used] A recovery code of your account at { $hub } was used
-       *[other] How you log in to { $hub } was changed
+        [totp_on] Su cuenta en { $hub } pide ahora un código
+        [totp_off] Su cuenta en { $hub } ya no pide un código
+        [passkey_added] Se ha añadido una llave de acceso a su cuenta en { $hub }
+        [passkey_removed] Se ha quitado una llave de acceso de su cuenta en { $hub }
+        [recovery_new] Su cuenta en { $hub } tiene códigos de recuperación nuevos
+        [recovery_used] Se ha usado un código de recuperación de su cuenta en { $hub }
+       *[other] Ha cambiado la forma de iniciar sesión en { $hub }
     }
     .intro = { $what ->
-        [totp_on] From now on, a login to your account at { $hub } also needs a code from your authenticator app. Keep your recovery codes in a safe place: with them you get in without your phone.
-        [totp_off] From now on, a login to your account at { $hub } no longer needs a code from an authenticator app.
-        [passkey_added] A passkey was added to your account at { $hub }. From now on you can log in with it.
-        [passkey_removed] A passkey was removed from your account at { $hub }. It can no longer be used to log in.
-        [recovery_new] New recovery codes were made for your account at { $hub }. The earlier ones no longer work.
-        [recovery_used] Somebody has logged in to your account at { $hub } with one of your recovery codes. That code no longer works.
-       *[other] What is needed to log in to your account at { $hub } was changed.
+        [totp_on] A partir de ahora, para iniciar sesión en su cuenta de { $hub } también hace falta un código de su aplicación de autenticación. Guarde sus códigos de recuperación en un lugar seguro: con ellos puede entrar sin el teléfono.
+        [totp_off] A partir de ahora, para iniciar sesión en su cuenta de { $hub } ya no hace falta un código de una aplicación de autenticación.
+        [passkey_added] Se ha añadido una llave de acceso (passkey) a su cuenta en { $hub }. A partir de ahora puede iniciar sesión con ella.
+        [passkey_removed] Se ha quitado una llave de acceso (passkey) de su cuenta en { $hub }. Ya no sirve para iniciar sesión.
+        [recovery_new] Se han creado códigos de recuperación nuevos para su cuenta en { $hub }. Los anteriores ya no sirven.
+        [recovery_used] Alguien ha iniciado sesión en su cuenta de { $hub } con uno de sus códigos de recuperación. Ese código ya no sirve.
+       *[other] Ha cambiado lo que hace falta para iniciar sesión en su cuenta de { $hub }.
     }
-    .advice = If that was you, all is well. If not, choose a new password at once, end the sessions that you do not know, and write to the hub’s team.
-    .action = See my account
+    .advice = Si ha sido usted, todo está bien. Si no, elija de inmediato una contraseña nueva, cierre las sesiones que no conozca y escriba al equipo del hub.
+    .action = Ver mi cuenta
 
 role_changed = { $role ->
-        [none] You are no longer in the team of { $hub }
-       *[other] You have another role in the team of { $hub }
+        [none] Ya no forma parte del equipo de { $hub }
+       *[other] Tiene otra función en el equipo de { $hub }
     }
     .intro = { $role ->
-        [admin] You are an administrator of { $hub } now: you may do everything there, also change roles and settings.
-        [reviewer] You are a reviewer of { $hub } now: you may look at sites and cases and act on them.
-        [analyst] You are an analyst of { $hub } now: you may look at everything that the team sees, and change nothing.
-       *[none] You no longer belong to the team of { $hub }. Your account and your sites stay as they are.
+        [admin] Ahora tiene la función de administración en { $hub }: puede hacer todo allí, también cambiar funciones y ajustes.
+        [reviewer] Ahora tiene la función de revisión en { $hub }: puede consultar los sitios y los casos y actuar sobre ellos.
+        [analyst] Ahora tiene la función de análisis en { $hub }: puede consultar todo lo que ve el equipo, sin cambiar nada.
+       *[none] Ya no forma parte del equipo de { $hub }. Su cuenta y sus sitios quedan como están.
     }
-    .advice = If you do not know why, answer this mail.
-    .action = Open the hub
+    .advice = Si no sabe por qué, responda a este correo.
+    .action = Abrir el hub
 
-staff_invited = You are invited to the team of { $hub }
+staff_invited = Invitación al equipo de { $hub }
     .intro = { $role ->
-        [admin] You are invited to be an administrator of { $hub }: you may do everything there, also change roles and settings.
-        [reviewer] You are invited to be a reviewer of { $hub }: you may look at sites and cases and act on them.
-       *[analyst] You are invited to be an analyst of { $hub }: you may look at everything that the team sees, and change nothing.
+        [admin] Se le invita a la función de administración en { $hub }: podrá hacer todo allí, también cambiar funciones y ajustes.
+        [reviewer] Se le invita a la función de revisión en { $hub }: podrá consultar los sitios y los casos y actuar sobre ellos.
+       *[analyst] Se le invita a la función de análisis en { $hub }: podrá consultar todo lo que ve el equipo, sin cambiar nada.
     }
-    .next = Follow this link to choose a password. You are then logged in.
-    .action = Choose a password
+    .next = Siga este enlace para elegir una contraseña. Entrará directamente en su cuenta.
+    .action = Elegir una contraseña
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If you do not expect this, do nothing.
-       *[other] The link works once, for { $hours } hours. If you do not expect this, do nothing.
+        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no esperaba esta carta, no haga nada.
+       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no esperaba esta carta, no haga nada.
     }
 
-account_erased = Your account at { $hub } is erased
-    .intro = Your account at { $hub } is erased, as was asked for. What we knew of you is deleted. This is the last letter that you get from us.
-    .advice = If you did not ask for this, answer this mail.
+account_erased = Su cuenta en { $hub } se ha borrado
+    .intro = Su cuenta en { $hub } se ha borrado, tal como se solicitó. Hemos eliminado lo que sabíamos de usted. Esta es la última carta que recibe de nosotros.
+    .advice = Si no lo ha solicitado usted, responda a este correo.
 
 ## Sites
 
-verified = { $site_name } is active at { $hub }
+verified = { $site_name } está activo en { $hub }
     .intro = { $how ->
-        [meta] The tag on its front page proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [file] The file on its server proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [dns] Its DNS record proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [call] A call from its own server proves that { $site_name } is yours. The site is active. The next step is its access key.
-       *[staff] The hub’s team has found that { $site_name } is yours. The site is active. The next step is its access key.
+        [meta] La etiqueta en su página principal demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
+        [file] El archivo en su servidor demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
+        [dns] Su registro DNS demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
+        [call] Una llamada desde su propio servidor demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
+       *[staff] El equipo del hub ha comprobado que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
     }
-    .action = Get the access key
+    .action = Obtener la clave de acceso
 
-moodle_registered = { $site_name } is registered at { $hub }
-    .intro = The Moodle { $site_name } has registered at { $hub }, and names you as its contact.
+moodle_registered = { $site_name } está registrado en { $hub }
+    .intro = El Moodle { $site_name } se ha registrado en { $hub } y le nombra como persona de contacto.
     .next = { $held ->
-        [yes] It is held beside another registration of the same address or secret until it is decided about; you will hear of it.
-       *[no] There is nothing that you must do.
+        [yes] Queda en espera junto a otro registro con la misma dirección o el mismo secreto hasta que se decida; se le informará.
+       *[no] No es necesario que haga nada.
     }
-    .offer = If you follow this link, the site gets a page on the hub that is yours: you see what arrives and what does not, and can change access keys and settings.
-    .action = See the site’s page
+    .offer = Si sigue este enlace, el sitio tendrá en el hub una página que es suya: en ella verá lo que llega y lo que no, y podrá cambiar las claves de acceso y los ajustes.
+    .action = Ver la página del sitio
     .once = { $days ->
-        [one] The link works once, for { $days } day. If you know nothing of this Moodle, do nothing.
-       *[other] The link works once, for { $days } days. If you know nothing of this Moodle, do nothing.
+        [one] El enlace sirve una sola vez, durante { $days } día. Si no sabe nada de este Moodle, no haga nada.
+       *[other] El enlace sirve una sola vez, durante { $days } días. Si no sabe nada de este Moodle, no haga nada.
     }
 
-joined = { $site_name } is joined with its Moodle
-    .intro = { $site_name } at { $hub } is joined with a Moodle that called from it or was registered by you. From now on that Moodle can ask for the site’s access key by itself.
-    .advice = If it was not you or a colleague of yours, open the site’s page, revoke the keys that you do not know, and write to the hub’s team.
-    .action = See my site
+joined = { $site_name } está unido a su Moodle
+    .intro = { $site_name }, registrado en { $hub }, está unido a un Moodle que ha llamado desde él o que usted registró. A partir de ahora, ese Moodle puede pedir por sí mismo la clave de acceso del sitio.
+    .advice = Si no ha sido usted ni nadie de su equipo, abra la página del sitio, revoque las claves que no conozca y escriba al equipo del hub.
+    .action = Ver mi sitio
 
-newcomer = Is this still your site? { $site_name }
+newcomer = ¿Sigue siendo este su sitio? { $site_name }
     .intro = { $same_address ->
-        [yes] Another Moodle wants to register with the address of { $site_name } at { $hub }. It may be your own, installed anew, or somebody else’s.
-       *[no] A Moodle at another address uses the registration of { $site_name } at { $hub }. Your site may have moved there, or that one is a copy of it, such as a test site.
+        [yes] Otro Moodle quiere registrarse con la dirección de { $site_name } en { $hub }. Puede ser el suyo, instalado de nuevo, o el de otra persona.
+       *[no] Un Moodle en otra dirección usa el registro de { $site_name } en { $hub }. Puede que su sitio se haya trasladado allí, o que aquel sea una copia, por ejemplo un sitio de pruebas.
     }
-    .newcomer = The other Moodle
+    .newcomer = El otro Moodle
     .meanwhile = { $may_decide ->
-        [yes] Your registration and its access keys go on working as before. The other one is held until you decide, or the hub’s team does.
-       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can.
+        [yes] Su registro y sus claves de acceso siguen funcionando como antes. El otro queda en espera hasta que decida usted o el equipo del hub.
+       *[no] Su registro y sus claves de acceso siguen funcionando como antes. El otro queda en espera hasta que decida el equipo del hub. Si demuestra que la dirección es suya, podrá decidir usted.
     }
     .choice = { $same_address ->
-        [yes] There you can say that it is your site, or turn it away.
-       *[no] There you can say that it is your site, that it is a site of its own, or turn it away.
+        [yes] Allí puede decir que es su sitio, o rechazarlo.
+       *[no] Allí puede decir que es su sitio, que es un sitio aparte, o rechazarlo.
     }
-    .action = Decide
-    .seldom = You hear of this at most once a day.
+    .action = Decidir
+    .seldom = Recibirá este aviso como mucho una vez al día.
 
-decided = About { $site_name } at { $hub }
+decided = Acerca de { $site_name } en { $hub }
     .intro = { $outcome ->
-        [moved] It is decided about the registration of { $site_name } at { $hub }: it is taken for the site that was registered before, and goes on as that one.
-        [separate] It is decided about the registration of { $site_name } at { $hub }: it is a site of its own.
-       *[refused] It is decided about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
+        [moved] Se ha decidido sobre el registro de { $site_name } en { $hub }: se considera el mismo sitio que ya estaba registrado y continúa como tal.
+        [separate] Se ha decidido sobre el registro de { $site_name } en { $hub }: es un sitio aparte.
+       *[refused] Se ha decidido sobre el registro de { $site_name } en { $hub }: lo ha rechazado quien registró el sitio antes, o el equipo del hub.
     }
-    .advice = If that is wrong, answer this mail and say why.
-    .action = See my sites
+    .advice = Si no es correcto, responda a este correo y explique por qué.
+    .action = Ver mis sitios
 
-url_contested = Somebody else claims { $site_name }
-    .intro = Somebody else has registered the address of { $site_name } at { $hub }, and has shown that they can change that site.
-    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If nobody of yours did it, somebody has got into your Moodle or its server: look into it.
-    .action = See my site
+url_contested = Otra persona reclama { $site_name }
+    .intro = Otra persona ha registrado la dirección de { $site_name } en { $hub } y ha demostrado que puede modificar ese sitio.
+    .advice = Su registro sigue funcionando. Si ha sido alguien de su equipo, responda a este correo y díganoslo. Si no ha sido nadie de los suyos, alguien ha entrado en su Moodle o en su servidor: investíguelo.
+    .action = Ver mi sitio
 
-url_lost = { $site_name } is on hold at { $hub }
-    .intro = Another registration of the same address has been proved to belong to whoever runs that site. Your registration of { $site_name } at { $hub } is on hold, and its access keys no longer work.
-    .advice = If you run this site, answer this mail and say so. If you have only registered it a second time, you need not do anything.
-    .action = See my site
+url_lost = { $site_name } está en espera en { $hub }
+    .intro = Se ha demostrado que otro registro de la misma dirección pertenece a quien administra ese sitio. Su registro de { $site_name } en { $hub } está en espera y sus claves de acceso ya no funcionan.
+    .advice = Si usted administra este sitio, responda a este correo y díganoslo. Si solo lo ha registrado por segunda vez, no es necesario que haga nada.
+    .action = Ver mi sitio
 
-url_free = { $site_name } can be verified now
-    .intro = The other registration of { $site_name } has left { $hub }. Your own is no longer on hold: prove once more that the site is yours, and it is active.
-    .action = Verify my site
+url_free = { $site_name } ya se puede verificar
+    .intro = El otro registro de { $site_name } ha dejado { $hub }. El suyo ya no está en espera: demuestre una vez más que el sitio es suyo, y quedará activo.
+    .action = Verificar mi sitio
 
 ## Push
 
-push_off = Push is off for { $site_name }
-    .intro = Push notifications are off now for { $site_name }: it has { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = If the number is wrong, correct it under Settings, and push goes on again at once. If your site needs more, answer this mail.
-    .action = See my site
+push_off = Las notificaciones push de { $site_name } están desactivadas
+    .intro = Las notificaciones push de { $site_name } están desactivadas: el sitio tiene { $users } usuarios registrados, y el servidor push de { $hub } está limitado a sitios con menos de { $max_users }.
+    .advice = Si el número no es correcto, corríjalo en «Settings», y las notificaciones se activarán de nuevo al instante. Si su sitio necesita más, responda a este correo.
+    .action = Ver mi sitio
 
-push_ending = Push goes off soon for { $site_name }
-    .intro = Push notifications go off on { $until } for { $site_name }: it has grown to { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle tells by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
-    .action = See my site
+push_ending = Las notificaciones push de { $site_name } se desactivarán pronto
+    .intro = Las notificaciones push de { $site_name } se desactivarán el { $until }: el sitio ha crecido hasta { $users } usuarios registrados, y el servidor push de { $hub } está limitado a sitios con menos de { $max_users }.
+    .advice = Hasta entonces todo sigue como antes, pero el sitio no recibe claves de acceso nuevas. Si para esa fecha tiene menos usuarios, las notificaciones siguen activas: su Moodle lo comunica por sí mismo una vez por semana, o cuando usted pulsa allí «Actualizar registro». Si su sitio necesita más, responda a este correo.
+    .action = Ver mi sitio
 
-push_on = Push is on again for { $site_name }
-    .intro = Push notifications are on again for { $site_name }. You need not do anything.
-    .action = See my site
+push_on = Las notificaciones push de { $site_name } están activas de nuevo
+    .intro = Las notificaciones push de { $site_name } están activas de nuevo. No es necesario que haga nada.
+    .action = Ver mi sitio
 
 ## Access keys
 
-key_requested = { $site_name } has asked for another access key
-    .intro = The Moodle of { $site_name } has asked { $hub } for another access key, and got one. The key it had before goes on working until { $until }.
-    .advice = If you or a colleague pressed “Request access key” in Moodle, there is nothing to do. If nobody did, somebody else knows your site’s secret: open the site’s access keys, revoke the newest one, issue another and put it into Moodle.
-    .action = See the access keys
+key_requested = { $site_name } ha pedido otra clave de acceso
+    .intro = El Moodle de { $site_name } ha pedido a { $hub } otra clave de acceso y la ha recibido. La clave que tenía antes sigue funcionando hasta el { $until }.
+    .advice = Si usted o alguien de su equipo pulsó en Moodle «Solicitar clave de acceso», no hay nada que hacer. Si no lo hizo nadie, alguien conoce el secreto de su sitio: abra las claves de acceso del sitio, revoque la más reciente, emita otra y póngala en Moodle.
+    .action = Ver las claves de acceso
 
-key_ending = An access key of { $site_name } ends soon
-    .intro = An access key of { $site_name } was replaced by a newer one and ends on { $until }. It was used within the last day.
-    .prefix = Access key
-    .network = Last used from
-    .effect = After that, whatever uses it is refused: pushes from there do not arrive any more.
-    .advice = Put the newer key into every place that has the old one: a Moodle has it under Site administration › Messaging › Mobile. If you do not have the newer key any more, rotate that newer one: its successor is shown to you once.
-    .action = See my access keys
+key_ending = Una clave de acceso de { $site_name } termina pronto
+    .intro = Una clave de acceso de { $site_name } se sustituyó por otra más reciente y termina el { $until }. Se ha usado durante el último día.
+    .prefix = Clave de acceso
+    .network = Último uso desde
+    .effect = Después de esa fecha se rechaza todo lo que la use: las notificaciones enviadas desde allí ya no llegarán.
+    .advice = Ponga la clave más reciente en cada lugar que tenga la antigua: Moodle la tiene en Administración del sitio › Mensajería › Móvil. Si ya no tiene la clave más reciente, rote esa misma clave: la que la sustituye se le muestra una sola vez.
+    .action = Ver mis claves de acceso
 
-key_old = An access key of { $site_name } is old
-    .intro = An access key of { $site_name } was issued on { $since } and is still in use.
-    .prefix = Access key
-    .calm = Nothing is wrong. A key that is changed now and then does less harm if somebody has copied it.
-    .advice = Rotating loses no push: the new key works at once, and the old one goes on working for as long as you choose, so that there is time to put the new one into its place.
-    .action = Rotate the key
+key_old = Una clave de acceso de { $site_name } es antigua
+    .intro = Una clave de acceso de { $site_name } se emitió el { $since } y sigue en uso.
+    .prefix = Clave de acceso
+    .calm = No hay ningún problema. Una clave que se cambia de vez en cuando hace menos daño si alguien la ha copiado.
+    .advice = Al rotarla no se pierde ninguna notificación: la clave nueva funciona al instante y la antigua sigue funcionando el tiempo que usted elija, para que pueda poner la nueva en su lugar.
+    .action = Rotar la clave
 
-key_leaked = An access key of { $site_name } was found and is revoked
-    .intro = Somebody has reported an access key of { $site_name } to { $hub }: it was found where others can read it.
-    .prefix = Access key
-    .place = They say where:
-    .effect = It is revoked: from now on it is refused everywhere, and pushes that are sent with it do not arrive.
-    .advice = Issue a new key and put it into Moodle. Look for how the old one got out, and take it away there.
-    .action = Issue a new key
+key_leaked = Se ha encontrado una clave de acceso de { $site_name } y está revocada
+    .intro = Alguien ha comunicado a { $hub } una clave de acceso de { $site_name }: se encontró en un lugar donde otras personas pueden leerla.
+    .prefix = Clave de acceso
+    .place = Indican dónde:
+    .effect = Está revocada: a partir de ahora se rechaza en todas partes, y las notificaciones que se envíen con ella no llegan.
+    .advice = Emita una clave nueva y póngala en Moodle. Averigüe cómo salió la antigua y retírela de allí.
+    .action = Emitir una clave nueva
 
-key_revoked = An access key of { $site_name } is revoked
-    .intro = The team of { $hub } has revoked an access key of { $site_name }. From now on it is refused, and pushes that are sent with it do not arrive.
-    .prefix = Access key
-    .reason = The reason given:
-    .advice = Issue a new key and put it into Moodle. If you do not understand why, answer this mail.
-    .action = Issue a new key
+key_revoked = Una clave de acceso de { $site_name } está revocada
+    .intro = El equipo de { $hub } ha revocado una clave de acceso de { $site_name }. A partir de ahora se rechaza, y las notificaciones que se envíen con ella no llegan.
+    .prefix = Clave de acceso
+    .reason = El motivo indicado:
+    .advice = Emita una clave nueva y póngala en Moodle. Si no entiende el motivo, responda a este correo.
+    .action = Emitir una clave nueva
 
 ## Abuse
 
-suspended = { $site_name } is suspended at { $hub }
-    .intro = The team of { $hub } has suspended { $site_name }. Its pushes are refused until this is lifted.
-    .reason = The reason given:
-    .advice = Answer this mail if you think that this is wrong, or when the matter is mended.
-    .action = See my site
+suspended = { $site_name } está suspendido en { $hub }
+    .intro = El equipo de { $hub } ha suspendido { $site_name }. Sus notificaciones se rechazan hasta que se levante la suspensión.
+    .reason = El motivo indicado:
+    .advice = Responda a este correo si cree que es un error, o cuando el asunto esté resuelto.
+    .action = Ver mi sitio
 
-lifted = { $site_name } is no longer suspended
-    .intro = The team of { $hub } has lifted the suspension of { $site_name }.
-    .reason = The reason given:
-    .effect = Its access keys work again as they did before.
-    .action = See my site
+lifted = { $site_name } ya no está suspendido
+    .intro = El equipo de { $hub } ha levantado la suspensión de { $site_name }.
+    .reason = El motivo indicado:
+    .effect = Sus claves de acceso vuelven a funcionar como antes.
+    .action = Ver mi sitio
 
-# What stands around the words that the team has written about a case.
-case = About { $site_name } at { $hub }
-    .action = Read the case and answer
-    .closing = You can answer on that page; the team of { $hub } reads it there. The number of the case is { $number }.
+case = Acerca de { $site_name } en { $hub }
+    .action = Leer el caso y responder
+    .closing = Puede responder en esa página; el equipo de { $hub } lo lee allí. El número del caso es { $number }.
 
-case_answered = The team of { $hub } has answered you about { $site_name }
-    .intro = The team of { $hub } has answered you in case { $number }, which is about { $site_name }:
-    .action = Read the case and answer
+case_answered = El equipo de { $hub } le ha respondido acerca de { $site_name }
+    .intro = El equipo de { $hub } le ha respondido en el caso { $number }, que trata de { $site_name }:
+    .action = Leer el caso y responder
 
-case_opened = Case { $number }: { $site_name }
+case_opened = Caso { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] A case was opened about { $site_name }: many of its pushes are refused for being too many.
-        [unregistered] A case was opened about { $site_name }: many of its pushes go to devices that are not registered any more.
-        [flood] A case was opened about { $site_name }: it floods single devices.
-        [enrolments] A case was opened about { $site_name }: very many devices enrol at once.
-        [enrolments_by_push] A case was opened about { $site_name }: very many devices enrol by a push to them.
-        [key_networks] A case was opened about { $site_name }: one of its access keys is used from many networks.
-        [shared_token] A case was opened about { $site_name }: it pushes to devices that very many other sites push to as well.
-        [oversize] A case was opened about { $site_name }: many of its pushes are too large.
-        [beyond_users] A case was opened about { $site_name }: it has far more devices than its users could have.
-        [reported] A case was opened about { $site_name }: somebody has reported it.
-       *[staff] A case was opened about { $site_name } by the team.
+        [rate_limited] Se ha abierto un caso sobre { $site_name }: se rechazan muchas de sus notificaciones porque son demasiadas.
+        [unregistered] Se ha abierto un caso sobre { $site_name }: muchas de sus notificaciones van a dispositivos que ya no están registrados.
+        [flood] Se ha abierto un caso sobre { $site_name }: inunda dispositivos concretos.
+        [enrolments] Se ha abierto un caso sobre { $site_name }: se inscriben muchísimos dispositivos a la vez.
+        [enrolments_by_push] Se ha abierto un caso sobre { $site_name }: muchísimos dispositivos se inscriben al recibir una notificación.
+        [key_networks] Se ha abierto un caso sobre { $site_name }: una de sus claves de acceso se usa desde muchas redes.
+        [shared_token] Se ha abierto un caso sobre { $site_name }: envía a dispositivos a los que también envían muchísimos otros sitios.
+        [oversize] Se ha abierto un caso sobre { $site_name }: muchas de sus notificaciones son demasiado grandes.
+        [beyond_users] Se ha abierto un caso sobre { $site_name }: tiene muchos más dispositivos de los que podrían tener sus usuarios.
+        [reported] Se ha abierto un caso sobre { $site_name }: alguien lo ha denunciado.
+       *[staff] El equipo ha abierto un caso sobre { $site_name }.
     }
-    .action = See the case
+    .action = Ver el caso
 
-appeal_arrived = Case { $number }: { $site_name } has answered
-    .intro = Whoever looks after { $site_name } has answered in case { $number }:
-    .action = See the case
+appeal_arrived = Caso { $number }: { $site_name } ha respondido
+    .intro = Quien se ocupa de { $site_name } ha respondido en el caso { $number }:
+    .action = Ver el caso
 
-notice = About { $site_name } at { $hub }
-    .action = See my site
+notice = Acerca de { $site_name } en { $hub }
+    .action = Ver mi sitio
 
 ## Drafts: what the team finds in the box, may change, and sends as the words of a case
 
-draft-warn = Please look at { $site_name }: its pushes look wrong
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = Nothing is switched off. Please find out where this comes from, and stop it. A plugin, a scheduled task or an access key in the wrong hands are usual causes.
-    .next = Tell us on the case’s page what you have found, or why all is well. If it goes on and we hear nothing, we have to slow the site down or suspend it, because Apple and Google would block all sites of this hub otherwise.
+draft-warn = Revise { $site_name }: sus notificaciones no parecen normales
+    .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
+    .reason = En palabras del equipo: { $reason }
+    .effect = No se ha desactivado nada. Averigüe de dónde viene y deténgalo. Las causas habituales son un plugin, una tarea programada o una clave de acceso en malas manos.
+    .next = Cuéntenos en la página del caso qué ha encontrado, o por qué todo está bien. Si continúa y no tenemos noticias suyas, tendremos que frenar o suspender el sitio, porque de lo contrario Apple y Google bloquearían todos los sitios de este hub.
 
-draft-limit = { $site_name } is slowed down at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = From now on we take only a few of its pushes in a minute. What is beyond that is refused.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then lift the limit at once.
+draft-limit = { $site_name } está frenado en { $hub }
+    .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
+    .reason = En palabras del equipo: { $reason }
+    .effect = A partir de ahora solo aceptamos unas pocas de sus notificaciones por minuto. Las demás se rechazan.
+    .until = Termina por sí solo: { $until }.
+    .next = Averigüe de dónde viene y deténgalo. Avísenos en la página del caso cuando esté resuelto: entonces levantaremos el límite de inmediato.
 
-draft-push_off = Push is switched off for { $site_name }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have switched its push notifications off. All its pushes are refused; everything else of your site stays as it is.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then switch push on again.
+draft-push_off = Las notificaciones push de { $site_name } están desactivadas
+    .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
+    .reason = En palabras del equipo: { $reason }
+    .effect = Hemos desactivado sus notificaciones push. Se rechazan todas; lo demás de su sitio queda como está.
+    .until = Termina por sí solo: { $until }.
+    .next = Averigüe de dónde viene y deténgalo. Avísenos en la página del caso cuando esté resuelto: entonces activaremos de nuevo las notificaciones.
 
-draft-suspend = { $site_name } is suspended at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have suspended the site. Its pushes are refused, and it gets no access key, until this is lifted.
-    .next = If you think that this is wrong, or when the matter is mended, say so on the case’s page. Somebody of the team reads every answer.
+draft-suspend = { $site_name } está suspendido en { $hub }
+    .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
+    .reason = En palabras del equipo: { $reason }
+    .effect = Hemos suspendido el sitio. Sus notificaciones se rechazan y no recibe claves de acceso hasta que se levante la suspensión.
+    .next = Si cree que es un error, o cuando el asunto esté resuelto, díganoslo en la página del caso. Alguien del equipo lee cada respuesta.
 
-draft-lift = { $site_name } works again at { $hub }
-    .intro = We have lifted what we had to do about your site { $site_name }: its push notifications are delivered as before.
-    .reason = In the team’s words: { $reason }
-    .next = Thank you for your help. You need not do anything more.
+draft-lift = { $site_name } funciona de nuevo en { $hub }
+    .intro = Hemos levantado lo que tuvimos que disponer sobre su sitio { $site_name }: sus notificaciones push se entregan como antes.
+    .reason = En palabras del equipo: { $reason }
+    .next = Gracias por su ayuda. No es necesario que haga nada más.
 
-draft-close = The case about { $site_name } is closed
-    .intro = We have looked into what our hub noticed about your site { $site_name }. It was a false alarm: your site did nothing wrong.
-    .reason = In the team’s words: { $reason }
-    .next = You need not do anything.
+draft-close = El caso sobre { $site_name } está cerrado
+    .intro = Hemos examinado lo que nuestro hub había notado en su sitio { $site_name }. Era una falsa alarma: su sitio no ha hecho nada indebido.
+    .reason = En palabras del equipo: { $reason }
+    .next = No es necesario que haga nada.
 
-# One line of evidence for each signal. From and to are times, or empty.
 sign-rate_limited = { $amount ->
-        [one] { $amount } push was refused because there were too many at once (we look into it from { $threshold }).
-       *[other] { $amount } pushes were refused because there were too many at once (we look into it from { $threshold }).
+        [one] Se rechazó { $amount } notificación porque eran demasiadas a la vez (lo examinamos a partir de { $threshold }).
+       *[other] Se rechazaron { $amount } notificaciones porque eran demasiadas a la vez (lo examinamos a partir de { $threshold }).
     }
-sign-unregistered = { $amount } % of its pushes went to devices that are not registered any more (we look into it from { $threshold } %).
+sign-unregistered = El { $amount } % de sus notificaciones fue a dispositivos que ya no están registrados (lo examinamos a partir del { $threshold } %).
 sign-flood = { $amount ->
-        [one] { $amount } push was sent to one and the same device (we look into it from { $threshold }).
-       *[other] { $amount } pushes were sent to one and the same device (we look into it from { $threshold }).
+        [one] Se envió { $amount } notificación a un mismo dispositivo (lo examinamos a partir de { $threshold }).
+       *[other] Se enviaron { $amount } notificaciones a un mismo dispositivo (lo examinamos a partir de { $threshold }).
     }
 sign-enrolments = { $amount ->
-        [one] { $amount } device was enrolled (we look into it from { $threshold }).
-       *[other] { $amount } devices were enrolled (we look into it from { $threshold }).
+        [one] Se inscribió { $amount } dispositivo (lo examinamos a partir de { $threshold }).
+       *[other] Se inscribieron { $amount } dispositivos (lo examinamos a partir de { $threshold }).
     }
 sign-enrolments_by_push = { $amount ->
-        [one] { $amount } device that nobody had enrolled before was pushed to (we look into it from { $threshold }).
-       *[other] { $amount } devices that nobody had enrolled before were pushed to (we look into it from { $threshold }).
+        [one] Se envió una notificación a { $amount } dispositivo que nadie había inscrito antes (lo examinamos a partir de { $threshold }).
+       *[other] Se enviaron notificaciones a { $amount } dispositivos que nadie había inscrito antes (lo examinamos a partir de { $threshold }).
     }
 sign-key_networks = { $amount ->
-        [one] One access key was used from { $amount } network (we look into it from { $threshold }).
-       *[other] One access key was used from { $amount } different networks (we look into it from { $threshold }).
+        [one] Una clave de acceso se usó desde { $amount } red (lo examinamos a partir de { $threshold }).
+       *[other] Una clave de acceso se usó desde { $amount } redes distintas (lo examinamos a partir de { $threshold }).
     }
 sign-shared_token = { $amount ->
-        [one] A device that it pushes to is pushed to by { $amount } site (we look into it from { $threshold }).
-       *[other] A device that it pushes to is pushed to by { $amount } sites (we look into it from { $threshold }).
+        [one] A un dispositivo al que envía notificaciones le envía { $amount } sitio (lo examinamos a partir de { $threshold }).
+       *[other] A un dispositivo al que envía notificaciones le envían { $amount } sitios (lo examinamos a partir de { $threshold }).
     }
 sign-oversize = { $amount ->
-        [one] { $amount } push was too large to be delivered (we look into it from { $threshold }).
-       *[other] { $amount } pushes were too large to be delivered (we look into it from { $threshold }).
+        [one] { $amount } notificación era demasiado grande para entregarla (lo examinamos a partir de { $threshold }).
+       *[other] { $amount } notificaciones eran demasiado grandes para entregarlas (lo examinamos a partir de { $threshold }).
     }
 sign-beyond_users = { $amount ->
-        [one] It has { $amount } device; from the users that it has told us of, at most { $threshold } are likely.
-       *[other] It has { $amount } devices; from the users that it has told us of, at most { $threshold } are likely.
+        [one] Tiene { $amount } dispositivo; según los usuarios que nos ha comunicado, lo probable son { $threshold } como mucho.
+       *[other] Tiene { $amount } dispositivos; según los usuarios que nos ha comunicado, lo probable son { $threshold } como mucho.
     }
 sign-reported = { $amount ->
-        [one] It was reported to us { $amount } time.
-       *[other] It was reported to us { $amount } times.
+        [one] Nos lo han denunciado { $amount } vez.
+       *[other] Nos lo han denunciado { $amount } veces.
     }
-sign-staff = The team has noticed it.
-sign-between = { $from } to { $to }: { $sign }
-
+sign-staff = El equipo lo ha observado.
+sign-between = { $from } – { $to }: { $sign }

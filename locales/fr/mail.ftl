@@ -1,365 +1,361 @@
-# The words of all letters. A message is a letter: its value is the subject, its attributes are the parts that
-# src/mail/letters.rs puts together. What stands in braces comes from the hub. docs/mail.md tells how to translate.
+# Les mots de toutes les lettres. Voir locales/en/mail.ftl et docs/mail.md.
 
 ## Around every letter
 
-hello = Hello { $name },
-    .nobody = Hello,
-about = About this letter
+hello = Bonjour { $name },
+    .nobody = Bonjour,
+about = À propos de cette lettre
     .site = Site
-    .address = Address
-open-link = Or open this address:
-signs-off = The team of { $hub }
-optional = You get this because you look after a site at { $hub }. If you do not want letters like this one any more, stop them here:
-    .action = Stop these letters
+    .address = Adresse
+open-link = Ou ouvrez cette adresse :
+signs-off = L’équipe de { $hub }
+optional = Vous recevez cette lettre parce que vous vous occupez d’un site sur { $hub }. Si vous ne souhaitez plus de lettres de ce type, arrêtez-les ici :
+    .action = Ne plus recevoir ces lettres
 moment = { $day } { $month ->
-        [1] January
-        [2] February
-        [3] March
-        [4] April
-        [5] May
-        [6] June
-        [7] July
-        [8] August
-        [9] September
-        [10] October
-        [11] November
-       *[12] December
+        [1] janvier
+        [2] février
+        [3] mars
+        [4] avril
+        [5] mai
+        [6] juin
+        [7] juillet
+        [8] août
+        [9] septembre
+        [10] octobre
+        [11] novembre
+       *[12] décembre
     } { $year }, { $time } UTC
 
 ## Accounts
 
-confirm = Confirm your address at { $hub }
-    .intro = You have registered { $site_name } at { $hub }. Follow this link to confirm your e-mail address. You are then logged in and see the next step.
-    .action = Confirm my address
+confirm = Confirmez votre adresse sur { $hub }
+    .intro = Vous avez enregistré { $site_name } sur { $hub }. Suivez ce lien pour confirmer votre adresse e-mail. Vous entrez alors dans votre compte et voyez l’étape suivante.
+    .action = Confirmer mon adresse
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: without it nothing happens.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: without it nothing happens.
+        [one] Le lien sert une seule fois, pendant { $hours } heure. Si ce n’était pas vous, ne faites rien : sans ce lien, il ne se passe rien.
+       *[other] Le lien sert une seule fois, pendant { $hours } heures. Si ce n’était pas vous, ne faites rien : sans ce lien, il ne se passe rien.
     }
 
-reset = Choose a new password for { $hub }
-    .intro = Somebody, probably you, asked for a new password for your account at { $hub }. Follow this link to choose one.
-    .action = Choose a new password
+reset = Choisissez un nouveau mot de passe pour { $hub }
+    .intro = Quelqu’un, sans doute vous, a demandé un nouveau mot de passe pour votre compte sur { $hub }. Suivez ce lien pour le choisir.
+    .action = Choisir un nouveau mot de passe
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If it was not you, do nothing: your password stays as it is.
-       *[other] The link works once, for { $hours } hours. If it was not you, do nothing: your password stays as it is.
+        [one] Le lien sert une seule fois, pendant { $hours } heure. Si ce n’était pas vous, ne faites rien : votre mot de passe reste inchangé.
+       *[other] Le lien sert une seule fois, pendant { $hours } heures. Si ce n’était pas vous, ne faites rien : votre mot de passe reste inchangé.
     }
 
-account_exists = You have an account at { $hub } already
-    .intro = Somebody, probably you, has just registered a site at { $hub } with this e-mail address. It has an account already, so nothing was changed. Log in, and register the site from there.
-    .action = Log in
-    .forgot = Have you forgotten your password? Choose a new one:
-    .reset = Choose a new password
-    .ignore = If it was not you, do nothing.
+account_exists = Vous avez déjà un compte sur { $hub }
+    .intro = Quelqu’un, sans doute vous, vient d’enregistrer un site sur { $hub } avec cette adresse e-mail. Elle a déjà un compte ; rien n’a donc été modifié. Connectez-vous et enregistrez le site à partir de là.
+    .action = Se connecter
+    .forgot = Avez-vous oublié votre mot de passe ? Choisissez-en un nouveau :
+    .reset = Choisir un nouveau mot de passe
+    .ignore = Si ce n’était pas vous, ne faites rien.
 
-password_changed = Your password at { $hub } was changed
-    .intro = The password of your account at { $hub } was changed just now, and other devices were logged out. If that was you, all is well. If not, choose a new password at once.
-    .action = Choose a new password
+password_changed = Votre mot de passe sur { $hub } a été modifié
+    .intro = Le mot de passe de votre compte sur { $hub } vient d’être modifié, et les autres appareils ont été déconnectés. Si c’était vous, tout va bien. Sinon, choisissez tout de suite un nouveau mot de passe.
+    .action = Choisir un nouveau mot de passe
 
-new_login = New login to your account at { $hub }
-    .intro = Somebody has logged in to your account at { $hub } from a place or a browser that we have not seen with it before.
-    .when = When
-    .address = From the address
-    .agent = With
-    .advice = If that was you, all is well. If not, choose a new password at once and end the sessions that you do not know.
-    .action = See my account
+new_login = Nouvelle connexion à votre compte sur { $hub }
+    .intro = Quelqu’un s’est connecté à votre compte sur { $hub } depuis un lieu ou avec un navigateur que nous ne connaissions pas encore.
+    .when = Quand
+    .address = Depuis l’adresse
+    .agent = Avec
+    .advice = Si c’était vous, tout va bien. Sinon, choisissez tout de suite un nouveau mot de passe et fermez les sessions que vous ne connaissez pas.
+    .action = Voir mon compte
 
 factor_changed = { $what ->
-        [totp_on] Your account at { $hub } now asks for a code
-        [totp_off] Your account at { $hub } no longer asks for a code
-        [passkey_added] A passkey was added to your account at { $hub }
-        [passkey_removed] A passkey was removed from your account at { $hub }
-        [recovery_new] Your account at { $hub } has new recovery codes
-        [recovery_used] A recovery code of your account at { $hub } was used
-       *[other] How you log in to { $hub } was changed
+        [totp_on] Votre compte sur { $hub } demande désormais un code
+        [totp_off] Votre compte sur { $hub } ne demande plus de code
+        [passkey_added] Une clé d’identification a été ajoutée à votre compte sur { $hub }
+        [passkey_removed] Une clé d’identification a été retirée de votre compte sur { $hub }
+        [recovery_new] Votre compte sur { $hub } a de nouveaux codes de secours
+        [recovery_used] Un code de secours de votre compte sur { $hub } a été utilisé
+       *[other] La façon de vous connecter à { $hub } a changé
     }
     .intro = { $what ->
-        [totp_on] From now on, a login to your account at { $hub } also needs a code from your authenticator app. Keep your recovery codes in a safe place: with them you get in without your phone.
-        [totp_off] From now on, a login to your account at { $hub } no longer needs a code from an authenticator app.
-        [passkey_added] A passkey was added to your account at { $hub }. From now on you can log in with it.
-        [passkey_removed] A passkey was removed from your account at { $hub }. It can no longer be used to log in.
-        [recovery_new] New recovery codes were made for your account at { $hub }. The earlier ones no longer work.
-        [recovery_used] Somebody has logged in to your account at { $hub } with one of your recovery codes. That code no longer works.
-       *[other] What is needed to log in to your account at { $hub } was changed.
+        [totp_on] Désormais, la connexion à votre compte sur { $hub } demande aussi un code de votre application d’authentification. Gardez vos codes de secours en lieu sûr : ils vous permettent d’entrer sans votre téléphone.
+        [totp_off] Désormais, la connexion à votre compte sur { $hub } ne demande plus de code d’une application d’authentification.
+        [passkey_added] Une clé d’identification (passkey) a été ajoutée à votre compte sur { $hub }. Vous pouvez désormais vous connecter avec elle.
+        [passkey_removed] Une clé d’identification (passkey) a été retirée de votre compte sur { $hub }. Elle ne permet plus de se connecter.
+        [recovery_new] De nouveaux codes de secours ont été créés pour votre compte sur { $hub }. Les anciens ne sont plus valables.
+        [recovery_used] Quelqu’un s’est connecté à votre compte sur { $hub } avec l’un de vos codes de secours. Ce code n’est plus valable.
+       *[other] Ce qu’il faut pour se connecter à votre compte sur { $hub } a changé.
     }
-    .advice = If that was you, all is well. If not, choose a new password at once, end the sessions that you do not know, and write to the hub’s team.
-    .action = See my account
+    .advice = Si c’était vous, tout va bien. Sinon, choisissez tout de suite un nouveau mot de passe, fermez les sessions que vous ne connaissez pas et écrivez à l’équipe du hub.
+    .action = Voir mon compte
 
 role_changed = { $role ->
-        [none] You are no longer in the team of { $hub }
-       *[other] You have another role in the team of { $hub }
+        [none] Vous ne faites plus partie de l’équipe de { $hub }
+       *[other] Vous avez un autre rôle dans l’équipe de { $hub }
     }
     .intro = { $role ->
-        [admin] You are an administrator of { $hub } now: you may do everything there, also change roles and settings.
-        [reviewer] You are a reviewer of { $hub } now: you may look at sites and cases and act on them.
-        [analyst] You are an analyst of { $hub } now: you may look at everything that the team sees, and change nothing.
-       *[none] You no longer belong to the team of { $hub }. Your account and your sites stay as they are.
+        [admin] Vous avez désormais le rôle d’administration de { $hub } : vous pouvez tout y faire, y compris changer les rôles et les réglages.
+        [reviewer] Vous avez désormais le rôle de modération de { $hub } : vous pouvez consulter les sites et les dossiers, et agir sur eux.
+        [analyst] Vous avez désormais le rôle d’analyse de { $hub } : vous pouvez consulter tout ce que voit l’équipe, sans rien modifier.
+       *[none] Vous ne faites plus partie de l’équipe de { $hub }. Votre compte et vos sites restent tels quels.
     }
-    .advice = If you do not know why, answer this mail.
-    .action = Open the hub
+    .advice = Si vous ne savez pas pourquoi, répondez à ce message.
+    .action = Ouvrir le hub
 
-staff_invited = You are invited to the team of { $hub }
+staff_invited = Invitation dans l’équipe de { $hub }
     .intro = { $role ->
-        [admin] You are invited to be an administrator of { $hub }: you may do everything there, also change roles and settings.
-        [reviewer] You are invited to be a reviewer of { $hub }: you may look at sites and cases and act on them.
-       *[analyst] You are invited to be an analyst of { $hub }: you may look at everything that the team sees, and change nothing.
+        [admin] Nous vous invitons à prendre le rôle d’administration de { $hub } : vous pourrez tout y faire, y compris changer les rôles et les réglages.
+        [reviewer] Nous vous invitons à prendre le rôle de modération de { $hub } : vous pourrez consulter les sites et les dossiers, et agir sur eux.
+       *[analyst] Nous vous invitons à prendre le rôle d’analyse de { $hub } : vous pourrez consulter tout ce que voit l’équipe, sans rien modifier.
     }
-    .next = Follow this link to choose a password. You are then logged in.
-    .action = Choose a password
+    .next = Suivez ce lien pour choisir un mot de passe. Vous entrez alors dans votre compte.
+    .action = Choisir un mot de passe
     .once = { $hours ->
-        [one] The link works once, for { $hours } hour. If you do not expect this, do nothing.
-       *[other] The link works once, for { $hours } hours. If you do not expect this, do nothing.
+        [one] Le lien sert une seule fois, pendant { $hours } heure. Si vous n’attendiez pas cette lettre, ne faites rien.
+       *[other] Le lien sert une seule fois, pendant { $hours } heures. Si vous n’attendiez pas cette lettre, ne faites rien.
     }
 
-account_erased = Your account at { $hub } is erased
-    .intro = Your account at { $hub } is erased, as was asked for. What we knew of you is deleted. This is the last letter that you get from us.
-    .advice = If you did not ask for this, answer this mail.
+account_erased = Votre compte sur { $hub } est effacé
+    .intro = Votre compte sur { $hub } est effacé, comme cela a été demandé. Ce que nous savions de vous est supprimé. Cette lettre est la dernière que vous recevez de nous.
+    .advice = Si vous ne l’avez pas demandé, répondez à ce message.
 
 ## Sites
 
-verified = { $site_name } is active at { $hub }
+verified = { $site_name } est actif sur { $hub }
     .intro = { $how ->
-        [meta] The tag on its front page proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [file] The file on its server proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [dns] Its DNS record proves that { $site_name } is yours. The site is active. The next step is its access key.
-        [call] A call from its own server proves that { $site_name } is yours. The site is active. The next step is its access key.
-       *[staff] The hub’s team has found that { $site_name } is yours. The site is active. The next step is its access key.
+        [meta] La balise sur sa page d’accueil prouve que { $site_name } est à vous. Le site est actif. L’étape suivante est sa clé d’accès.
+        [file] Le fichier sur son serveur prouve que { $site_name } est à vous. Le site est actif. L’étape suivante est sa clé d’accès.
+        [dns] Son enregistrement DNS prouve que { $site_name } est à vous. Le site est actif. L’étape suivante est sa clé d’accès.
+        [call] Un appel venu de son propre serveur prouve que { $site_name } est à vous. Le site est actif. L’étape suivante est sa clé d’accès.
+       *[staff] L’équipe du hub a constaté que { $site_name } est à vous. Le site est actif. L’étape suivante est sa clé d’accès.
     }
-    .action = Get the access key
+    .action = Obtenir la clé d’accès
 
-moodle_registered = { $site_name } is registered at { $hub }
-    .intro = The Moodle { $site_name } has registered at { $hub }, and names you as its contact.
+moodle_registered = { $site_name } est enregistré sur { $hub }
+    .intro = Le Moodle { $site_name } s’est enregistré sur { $hub } et vous indique comme contact.
     .next = { $held ->
-        [yes] It is held beside another registration of the same address or secret until it is decided about; you will hear of it.
-       *[no] There is nothing that you must do.
+        [yes] Il est mis en attente à côté d’un autre enregistrement de la même adresse ou du même secret, jusqu’à ce qu’une décision soit prise ; nous vous en informerons.
+       *[no] Vous n’avez rien à faire.
     }
-    .offer = If you follow this link, the site gets a page on the hub that is yours: you see what arrives and what does not, and can change access keys and settings.
-    .action = See the site’s page
+    .offer = Si vous suivez ce lien, le site obtient sur le hub une page qui est à vous : vous y voyez ce qui arrive et ce qui n’arrive pas, et pouvez changer les clés d’accès et les réglages.
+    .action = Voir la page du site
     .once = { $days ->
-        [one] The link works once, for { $days } day. If you know nothing of this Moodle, do nothing.
-       *[other] The link works once, for { $days } days. If you know nothing of this Moodle, do nothing.
+        [one] Le lien sert une seule fois, pendant { $days } jour. Si vous ne savez rien de ce Moodle, ne faites rien.
+       *[other] Le lien sert une seule fois, pendant { $days } jours. Si vous ne savez rien de ce Moodle, ne faites rien.
     }
 
-joined = { $site_name } is joined with its Moodle
-    .intro = { $site_name } at { $hub } is joined with a Moodle that called from it or was registered by you. From now on that Moodle can ask for the site’s access key by itself.
-    .advice = If it was not you or a colleague of yours, open the site’s page, revoke the keys that you do not know, and write to the hub’s team.
-    .action = See my site
+joined = { $site_name } est relié à son Moodle
+    .intro = { $site_name }, enregistré sur { $hub }, est relié à un Moodle qui a appelé depuis ce site ou que vous avez enregistré. Désormais, ce Moodle peut demander lui-même la clé d’accès du site.
+    .advice = Si ce n’était ni vous ni quelqu’un de votre équipe, ouvrez la page du site, révoquez les clés que vous ne connaissez pas et écrivez à l’équipe du hub.
+    .action = Voir mon site
 
-newcomer = Is this still your site? { $site_name }
+newcomer = Est-ce toujours votre site ? { $site_name }
     .intro = { $same_address ->
-        [yes] Another Moodle wants to register with the address of { $site_name } at { $hub }. It may be your own, installed anew, or somebody else’s.
-       *[no] A Moodle at another address uses the registration of { $site_name } at { $hub }. Your site may have moved there, or that one is a copy of it, such as a test site.
+        [yes] Un autre Moodle veut s’enregistrer avec l’adresse de { $site_name } sur { $hub }. C’est peut-être le vôtre, installé à nouveau, ou celui de quelqu’un d’autre.
+       *[no] Un Moodle situé à une autre adresse utilise l’enregistrement de { $site_name } sur { $hub }. Votre site y a peut-être déménagé, ou bien c’en est une copie, par exemple un site de test.
     }
-    .newcomer = The other Moodle
+    .newcomer = L’autre Moodle
     .meanwhile = { $may_decide ->
-        [yes] Your registration and its access keys go on working as before. The other one is held until you decide, or the hub’s team does.
-       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can.
+        [yes] Votre enregistrement et ses clés d’accès continuent de fonctionner comme avant. L’autre est mis en attente jusqu’à ce que vous décidiez, ou que l’équipe du hub décide.
+       *[no] Votre enregistrement et ses clés d’accès continuent de fonctionner comme avant. L’autre est mis en attente jusqu’à ce que l’équipe du hub décide. Si vous prouvez que l’adresse est à vous, vous pourrez décider.
     }
     .choice = { $same_address ->
-        [yes] There you can say that it is your site, or turn it away.
-       *[no] There you can say that it is your site, that it is a site of its own, or turn it away.
+        [yes] Vous pourrez y dire que c’est votre site, ou le refuser.
+       *[no] Vous pourrez y dire que c’est votre site, que c’est un site à part, ou le refuser.
     }
-    .action = Decide
-    .seldom = You hear of this at most once a day.
+    .action = Décider
+    .seldom = Vous recevez cet avis une fois par jour au plus.
 
-decided = About { $site_name } at { $hub }
+decided = À propos de { $site_name } sur { $hub }
     .intro = { $outcome ->
-        [moved] It is decided about the registration of { $site_name } at { $hub }: it is taken for the site that was registered before, and goes on as that one.
-        [separate] It is decided about the registration of { $site_name } at { $hub }: it is a site of its own.
-       *[refused] It is decided about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
+        [moved] Une décision a été prise sur l’enregistrement de { $site_name } sur { $hub } : il est considéré comme le site déjà enregistré et se poursuit comme tel.
+        [separate] Une décision a été prise sur l’enregistrement de { $site_name } sur { $hub } : c’est un site à part.
+       *[refused] Une décision a été prise sur l’enregistrement de { $site_name } sur { $hub } : il a été refusé par la personne qui avait enregistré le site auparavant, ou par l’équipe du hub.
     }
-    .advice = If that is wrong, answer this mail and say why.
-    .action = See my sites
+    .advice = Si c’est une erreur, répondez à ce message et dites pourquoi.
+    .action = Voir mes sites
 
-url_contested = Somebody else claims { $site_name }
-    .intro = Somebody else has registered the address of { $site_name } at { $hub }, and has shown that they can change that site.
-    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If nobody of yours did it, somebody has got into your Moodle or its server: look into it.
-    .action = See my site
+url_contested = Quelqu’un d’autre revendique { $site_name }
+    .intro = Quelqu’un d’autre a enregistré l’adresse de { $site_name } sur { $hub } et a montré qu’il peut modifier ce site.
+    .advice = Votre enregistrement continue de fonctionner. Si c’était quelqu’un de votre équipe, répondez à ce message pour nous le dire. Si ce n’était personne des vôtres, quelqu’un est entré dans votre Moodle ou son serveur : vérifiez-le.
+    .action = Voir mon site
 
-url_lost = { $site_name } is on hold at { $hub }
-    .intro = Another registration of the same address has been proved to belong to whoever runs that site. Your registration of { $site_name } at { $hub } is on hold, and its access keys no longer work.
-    .advice = If you run this site, answer this mail and say so. If you have only registered it a second time, you need not do anything.
-    .action = See my site
+url_lost = { $site_name } est en attente sur { $hub }
+    .intro = Il est prouvé qu’un autre enregistrement de la même adresse appartient à la personne qui exploite ce site. Votre enregistrement de { $site_name } sur { $hub } est en attente, et ses clés d’accès ne fonctionnent plus.
+    .advice = Si vous exploitez ce site, répondez à ce message pour nous le dire. Si vous l’avez seulement enregistré une seconde fois, vous n’avez rien à faire.
+    .action = Voir mon site
 
-url_free = { $site_name } can be verified now
-    .intro = The other registration of { $site_name } has left { $hub }. Your own is no longer on hold: prove once more that the site is yours, and it is active.
-    .action = Verify my site
+url_free = { $site_name } peut maintenant être vérifié
+    .intro = L’autre enregistrement de { $site_name } a quitté { $hub }. Le vôtre n’est plus en attente : prouvez encore une fois que le site est à vous, et il sera actif.
+    .action = Vérifier mon site
 
 ## Push
 
-push_off = Push is off for { $site_name }
-    .intro = Push notifications are off now for { $site_name }: it has { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = If the number is wrong, correct it under Settings, and push goes on again at once. If your site needs more, answer this mail.
-    .action = See my site
+push_off = Les notifications push de { $site_name } sont désactivées
+    .intro = Les notifications push de { $site_name } sont désormais désactivées : le site a { $users } utilisateurs enregistrés, et le serveur push de { $hub } est limité aux sites qui en ont moins de { $max_users }.
+    .advice = Si ce nombre est faux, corrigez-le sous « Settings », et les notifications reprennent aussitôt. Si votre site a besoin de plus, répondez à ce message.
+    .action = Voir mon site
 
-push_ending = Push goes off soon for { $site_name }
-    .intro = Push notifications go off on { $until } for { $site_name }: it has grown to { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle tells by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
-    .action = See my site
+push_ending = Les notifications push de { $site_name } seront bientôt désactivées
+    .intro = Les notifications push de { $site_name } seront désactivées le { $until } : le site est passé à { $users } utilisateurs enregistrés, et le serveur push de { $hub } est limité aux sites qui en ont moins de { $max_users }.
+    .advice = D’ici là, tout continue comme avant, mais le site ne reçoit plus de nouvelle clé d’accès. S’il a moins d’utilisateurs à cette date, les notifications restent actives : votre Moodle le signale de lui-même une fois par semaine, ou lorsque vous y cliquez sur « Mettre à jour l’enregistrement ». Si votre site a besoin de plus, répondez à ce message.
+    .action = Voir mon site
 
-push_on = Push is on again for { $site_name }
-    .intro = Push notifications are on again for { $site_name }. You need not do anything.
-    .action = See my site
+push_on = Les notifications push de { $site_name } sont de nouveau actives
+    .intro = Les notifications push de { $site_name } sont de nouveau actives. Vous n’avez rien à faire.
+    .action = Voir mon site
 
 ## Access keys
 
-key_requested = { $site_name } has asked for another access key
-    .intro = The Moodle of { $site_name } has asked { $hub } for another access key, and got one. The key it had before goes on working until { $until }.
-    .advice = If you or a colleague pressed “Request access key” in Moodle, there is nothing to do. If nobody did, somebody else knows your site’s secret: open the site’s access keys, revoke the newest one, issue another and put it into Moodle.
-    .action = See the access keys
+key_requested = { $site_name } a demandé une autre clé d’accès
+    .intro = Le Moodle de { $site_name } a demandé à { $hub } une autre clé d’accès et l’a reçue. La clé qu’il avait auparavant continue de fonctionner jusqu’au { $until }.
+    .advice = Si vous ou quelqu’un de votre équipe avez cliqué sur « Demander une clé d’accès » dans Moodle, il n’y a rien à faire. Si personne ne l’a fait, quelqu’un d’autre connaît le secret de votre site : ouvrez les clés d’accès du site, révoquez la plus récente, émettez-en une autre et placez-la dans Moodle.
+    .action = Voir les clés d’accès
 
-key_ending = An access key of { $site_name } ends soon
-    .intro = An access key of { $site_name } was replaced by a newer one and ends on { $until }. It was used within the last day.
-    .prefix = Access key
-    .network = Last used from
-    .effect = After that, whatever uses it is refused: pushes from there do not arrive any more.
-    .advice = Put the newer key into every place that has the old one: a Moodle has it under Site administration › Messaging › Mobile. If you do not have the newer key any more, rotate that newer one: its successor is shown to you once.
-    .action = See my access keys
+key_ending = Une clé d’accès de { $site_name } prend bientôt fin
+    .intro = Une clé d’accès de { $site_name } a été remplacée par une plus récente et prend fin le { $until }. Elle a été utilisée au cours du dernier jour.
+    .prefix = Clé d’accès
+    .network = Dernière utilisation depuis
+    .effect = Après cette date, tout ce qui l’utilise est refusé : les notifications envoyées depuis là n’arrivent plus.
+    .advice = Placez la clé plus récente partout où se trouve l’ancienne : Moodle la garde sous Administration du site › Messagerie › Mobile. Si vous n’avez plus la clé plus récente, renouvelez celle-ci : la clé qui lui succède vous est montrée une seule fois.
+    .action = Voir mes clés d’accès
 
-key_old = An access key of { $site_name } is old
-    .intro = An access key of { $site_name } was issued on { $since } and is still in use.
-    .prefix = Access key
-    .calm = Nothing is wrong. A key that is changed now and then does less harm if somebody has copied it.
-    .advice = Rotating loses no push: the new key works at once, and the old one goes on working for as long as you choose, so that there is time to put the new one into its place.
-    .action = Rotate the key
+key_old = Une clé d’accès de { $site_name } est ancienne
+    .intro = Une clé d’accès de { $site_name } a été émise le { $since } et sert toujours.
+    .prefix = Clé d’accès
+    .calm = Il n’y a aucun problème. Une clé que l’on change de temps en temps fait moins de dégâts si quelqu’un l’a copiée.
+    .advice = Le renouvellement ne fait perdre aucune notification : la nouvelle clé fonctionne aussitôt, et l’ancienne continue de fonctionner aussi longtemps que vous le choisissez, afin de laisser le temps de mettre la nouvelle à sa place.
+    .action = Renouveler la clé
 
-key_leaked = An access key of { $site_name } was found and is revoked
-    .intro = Somebody has reported an access key of { $site_name } to { $hub }: it was found where others can read it.
-    .prefix = Access key
-    .place = They say where:
-    .effect = It is revoked: from now on it is refused everywhere, and pushes that are sent with it do not arrive.
-    .advice = Issue a new key and put it into Moodle. Look for how the old one got out, and take it away there.
-    .action = Issue a new key
+key_leaked = Une clé d’accès de { $site_name } a été trouvée et est révoquée
+    .intro = Quelqu’un a signalé à { $hub } une clé d’accès de { $site_name } : elle se trouvait là où d’autres peuvent la lire.
+    .prefix = Clé d’accès
+    .place = L’endroit indiqué :
+    .effect = Elle est révoquée : désormais, elle est refusée partout, et les notifications envoyées avec elle n’arrivent pas.
+    .advice = Émettez une nouvelle clé et placez-la dans Moodle. Cherchez comment l’ancienne est sortie, et retirez-la de cet endroit.
+    .action = Émettre une nouvelle clé
 
-key_revoked = An access key of { $site_name } is revoked
-    .intro = The team of { $hub } has revoked an access key of { $site_name }. From now on it is refused, and pushes that are sent with it do not arrive.
-    .prefix = Access key
-    .reason = The reason given:
-    .advice = Issue a new key and put it into Moodle. If you do not understand why, answer this mail.
-    .action = Issue a new key
+key_revoked = Une clé d’accès de { $site_name } est révoquée
+    .intro = L’équipe de { $hub } a révoqué une clé d’accès de { $site_name }. Désormais, elle est refusée, et les notifications envoyées avec elle n’arrivent pas.
+    .prefix = Clé d’accès
+    .reason = Le motif indiqué :
+    .advice = Émettez une nouvelle clé et placez-la dans Moodle. Si vous ne comprenez pas pourquoi, répondez à ce message.
+    .action = Émettre une nouvelle clé
 
 ## Abuse
 
-suspended = { $site_name } is suspended at { $hub }
-    .intro = The team of { $hub } has suspended { $site_name }. Its pushes are refused until this is lifted.
-    .reason = The reason given:
-    .advice = Answer this mail if you think that this is wrong, or when the matter is mended.
-    .action = See my site
+suspended = { $site_name } est suspendu sur { $hub }
+    .intro = L’équipe de { $hub } a suspendu { $site_name }. Ses notifications sont refusées jusqu’à la levée de la suspension.
+    .reason = Le motif indiqué :
+    .advice = Répondez à ce message si vous pensez que c’est une erreur, ou lorsque le problème est réglé.
+    .action = Voir mon site
 
-lifted = { $site_name } is no longer suspended
-    .intro = The team of { $hub } has lifted the suspension of { $site_name }.
-    .reason = The reason given:
-    .effect = Its access keys work again as they did before.
-    .action = See my site
+lifted = { $site_name } n’est plus suspendu
+    .intro = L’équipe de { $hub } a levé la suspension de { $site_name }.
+    .reason = Le motif indiqué :
+    .effect = Ses clés d’accès fonctionnent de nouveau comme avant.
+    .action = Voir mon site
 
-# What stands around the words that the team has written about a case.
-case = About { $site_name } at { $hub }
-    .action = Read the case and answer
-    .closing = You can answer on that page; the team of { $hub } reads it there. The number of the case is { $number }.
+case = À propos de { $site_name } sur { $hub }
+    .action = Lire le dossier et répondre
+    .closing = Vous pouvez répondre sur cette page ; l’équipe de { $hub } y lit votre réponse. Le numéro du dossier est { $number }.
 
-case_answered = The team of { $hub } has answered you about { $site_name }
-    .intro = The team of { $hub } has answered you in case { $number }, which is about { $site_name }:
-    .action = Read the case and answer
+case_answered = L’équipe de { $hub } vous a répondu à propos de { $site_name }
+    .intro = L’équipe de { $hub } vous a répondu dans le dossier { $number }, qui concerne { $site_name } :
+    .action = Lire le dossier et répondre
 
-case_opened = Case { $number }: { $site_name }
+case_opened = Dossier { $number } : { $site_name }
     .intro = { $signal ->
-        [rate_limited] A case was opened about { $site_name }: many of its pushes are refused for being too many.
-        [unregistered] A case was opened about { $site_name }: many of its pushes go to devices that are not registered any more.
-        [flood] A case was opened about { $site_name }: it floods single devices.
-        [enrolments] A case was opened about { $site_name }: very many devices enrol at once.
-        [enrolments_by_push] A case was opened about { $site_name }: very many devices enrol by a push to them.
-        [key_networks] A case was opened about { $site_name }: one of its access keys is used from many networks.
-        [shared_token] A case was opened about { $site_name }: it pushes to devices that very many other sites push to as well.
-        [oversize] A case was opened about { $site_name }: many of its pushes are too large.
-        [beyond_users] A case was opened about { $site_name }: it has far more devices than its users could have.
-        [reported] A case was opened about { $site_name }: somebody has reported it.
-       *[staff] A case was opened about { $site_name } by the team.
+        [rate_limited] Un dossier a été ouvert sur { $site_name } : beaucoup de ses notifications sont refusées parce qu’elles sont trop nombreuses.
+        [unregistered] Un dossier a été ouvert sur { $site_name } : beaucoup de ses notifications vont à des appareils qui ne sont plus enregistrés.
+        [flood] Un dossier a été ouvert sur { $site_name } : il inonde certains appareils.
+        [enrolments] Un dossier a été ouvert sur { $site_name } : un très grand nombre d’appareils s’inscrivent à la fois.
+        [enrolments_by_push] Un dossier a été ouvert sur { $site_name } : un très grand nombre d’appareils s’inscrivent par une notification qui leur est envoyée.
+        [key_networks] Un dossier a été ouvert sur { $site_name } : l’une de ses clés d’accès est utilisée depuis de nombreux réseaux.
+        [shared_token] Un dossier a été ouvert sur { $site_name } : il envoie à des appareils auxquels de très nombreux autres sites envoient aussi.
+        [oversize] Un dossier a été ouvert sur { $site_name } : beaucoup de ses notifications sont trop volumineuses.
+        [beyond_users] Un dossier a été ouvert sur { $site_name } : il a bien plus d’appareils que ses utilisateurs ne pourraient en avoir.
+        [reported] Un dossier a été ouvert sur { $site_name } : quelqu’un l’a signalé.
+       *[staff] L’équipe a ouvert un dossier sur { $site_name }.
     }
-    .action = See the case
+    .action = Voir le dossier
 
-appeal_arrived = Case { $number }: { $site_name } has answered
-    .intro = Whoever looks after { $site_name } has answered in case { $number }:
-    .action = See the case
+appeal_arrived = Dossier { $number } : { $site_name } a répondu
+    .intro = La personne qui s’occupe de { $site_name } a répondu dans le dossier { $number } :
+    .action = Voir le dossier
 
-notice = About { $site_name } at { $hub }
-    .action = See my site
+notice = À propos de { $site_name } sur { $hub }
+    .action = Voir mon site
 
 ## Drafts: what the team finds in the box, may change, and sends as the words of a case
 
-draft-warn = Please look at { $site_name }: its pushes look wrong
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = Nothing is switched off. Please find out where this comes from, and stop it. A plugin, a scheduled task or an access key in the wrong hands are usual causes.
-    .next = Tell us on the case’s page what you have found, or why all is well. If it goes on and we hear nothing, we have to slow the site down or suspend it, because Apple and Google would block all sites of this hub otherwise.
+draft-warn = Veuillez vérifier { $site_name } : ses notifications semblent anormales
+    .intro = { $hub } achemine les notifications push de votre site { $site_name }. Nous y voyons quelque chose qui ne devrait pas se produire :
+    .reason = Dans les mots de l’équipe : { $reason }
+    .effect = Rien n’est désactivé. Veuillez chercher d’où cela vient, et y mettre fin. Un plugin, une tâche programmée ou une clé d’accès en de mauvaises mains en sont les causes habituelles.
+    .next = Dites-nous sur la page du dossier ce que vous avez trouvé, ou pourquoi tout va bien. Si cela continue sans nouvelles de votre part, nous devrons ralentir le site ou le suspendre, car Apple et Google bloqueraient sinon tous les sites de ce hub.
 
-draft-limit = { $site_name } is slowed down at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = From now on we take only a few of its pushes in a minute. What is beyond that is refused.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then lift the limit at once.
+draft-limit = { $site_name } est ralenti sur { $hub }
+    .intro = { $hub } achemine les notifications push de votre site { $site_name }. Nous y voyons quelque chose qui ne devrait pas se produire :
+    .reason = Dans les mots de l’équipe : { $reason }
+    .effect = Désormais, nous n’acceptons que quelques-unes de ses notifications par minute. Les autres sont refusées.
+    .until = Cela prend fin de soi-même : { $until }.
+    .next = Veuillez chercher d’où cela vient, et y mettre fin. Dites-nous sur la page du dossier quand c’est réglé : nous lèverons alors aussitôt la limite.
 
-draft-push_off = Push is switched off for { $site_name }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have switched its push notifications off. All its pushes are refused; everything else of your site stays as it is.
-    .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then switch push on again.
+draft-push_off = Les notifications push de { $site_name } sont désactivées
+    .intro = { $hub } achemine les notifications push de votre site { $site_name }. Nous y voyons quelque chose qui ne devrait pas se produire :
+    .reason = Dans les mots de l’équipe : { $reason }
+    .effect = Nous avons désactivé ses notifications push. Elles sont toutes refusées ; le reste de votre site ne change pas.
+    .until = Cela prend fin de soi-même : { $until }.
+    .next = Veuillez chercher d’où cela vient, et y mettre fin. Dites-nous sur la page du dossier quand c’est réglé : nous réactiverons alors les notifications.
 
-draft-suspend = { $site_name } is suspended at { $hub }
-    .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
-    .reason = In the team’s words: { $reason }
-    .effect = We have suspended the site. Its pushes are refused, and it gets no access key, until this is lifted.
-    .next = If you think that this is wrong, or when the matter is mended, say so on the case’s page. Somebody of the team reads every answer.
+draft-suspend = { $site_name } est suspendu sur { $hub }
+    .intro = { $hub } achemine les notifications push de votre site { $site_name }. Nous y voyons quelque chose qui ne devrait pas se produire :
+    .reason = Dans les mots de l’équipe : { $reason }
+    .effect = Nous avons suspendu le site. Ses notifications sont refusées, et il ne reçoit pas de clé d’accès, jusqu’à la levée de la suspension.
+    .next = Si vous pensez que c’est une erreur, ou lorsque le problème est réglé, dites-le sur la page du dossier. Quelqu’un de l’équipe lit chaque réponse.
 
-draft-lift = { $site_name } works again at { $hub }
-    .intro = We have lifted what we had to do about your site { $site_name }: its push notifications are delivered as before.
-    .reason = In the team’s words: { $reason }
-    .next = Thank you for your help. You need not do anything more.
+draft-lift = { $site_name } fonctionne de nouveau sur { $hub }
+    .intro = Nous avons levé les mesures que nous avions dû prendre pour votre site { $site_name } : ses notifications push sont de nouveau acheminées comme avant.
+    .reason = Dans les mots de l’équipe : { $reason }
+    .next = Merci de votre aide. Vous n’avez plus rien à faire.
 
-draft-close = The case about { $site_name } is closed
-    .intro = We have looked into what our hub noticed about your site { $site_name }. It was a false alarm: your site did nothing wrong.
-    .reason = In the team’s words: { $reason }
-    .next = You need not do anything.
+draft-close = Le dossier sur { $site_name } est clos
+    .intro = Nous avons examiné ce que notre hub avait remarqué au sujet de votre site { $site_name }. C’était une fausse alerte : votre site n’a rien fait de mal.
+    .reason = Dans les mots de l’équipe : { $reason }
+    .next = Vous n’avez rien à faire.
 
-# One line of evidence for each signal. From and to are times, or empty.
 sign-rate_limited = { $amount ->
-        [one] { $amount } push was refused because there were too many at once (we look into it from { $threshold }).
-       *[other] { $amount } pushes were refused because there were too many at once (we look into it from { $threshold }).
+        [one] { $amount } notification a été refusée parce qu’il y en avait trop à la fois (nous examinons à partir de { $threshold }).
+       *[other] { $amount } notifications ont été refusées parce qu’il y en avait trop à la fois (nous examinons à partir de { $threshold }).
     }
-sign-unregistered = { $amount } % of its pushes went to devices that are not registered any more (we look into it from { $threshold } %).
+sign-unregistered = { $amount } % de ses notifications sont allées à des appareils qui ne sont plus enregistrés (nous examinons à partir de { $threshold } %).
 sign-flood = { $amount ->
-        [one] { $amount } push was sent to one and the same device (we look into it from { $threshold }).
-       *[other] { $amount } pushes were sent to one and the same device (we look into it from { $threshold }).
+        [one] { $amount } notification a été envoyée à un seul et même appareil (nous examinons à partir de { $threshold }).
+       *[other] { $amount } notifications ont été envoyées à un seul et même appareil (nous examinons à partir de { $threshold }).
     }
 sign-enrolments = { $amount ->
-        [one] { $amount } device was enrolled (we look into it from { $threshold }).
-       *[other] { $amount } devices were enrolled (we look into it from { $threshold }).
+        [one] { $amount } appareil a été inscrit (nous examinons à partir de { $threshold }).
+       *[other] { $amount } appareils ont été inscrits (nous examinons à partir de { $threshold }).
     }
 sign-enrolments_by_push = { $amount ->
-        [one] { $amount } device that nobody had enrolled before was pushed to (we look into it from { $threshold }).
-       *[other] { $amount } devices that nobody had enrolled before were pushed to (we look into it from { $threshold }).
+        [one] Une notification a été envoyée à { $amount } appareil que personne n’avait inscrit auparavant (nous examinons à partir de { $threshold }).
+       *[other] Des notifications ont été envoyées à { $amount } appareils que personne n’avait inscrits auparavant (nous examinons à partir de { $threshold }).
     }
 sign-key_networks = { $amount ->
-        [one] One access key was used from { $amount } network (we look into it from { $threshold }).
-       *[other] One access key was used from { $amount } different networks (we look into it from { $threshold }).
+        [one] Une clé d’accès a été utilisée depuis { $amount } réseau (nous examinons à partir de { $threshold }).
+       *[other] Une clé d’accès a été utilisée depuis { $amount } réseaux différents (nous examinons à partir de { $threshold }).
     }
 sign-shared_token = { $amount ->
-        [one] A device that it pushes to is pushed to by { $amount } site (we look into it from { $threshold }).
-       *[other] A device that it pushes to is pushed to by { $amount } sites (we look into it from { $threshold }).
+        [one] Un appareil auquel il envoie des notifications en reçoit de { $amount } site (nous examinons à partir de { $threshold }).
+       *[other] Un appareil auquel il envoie des notifications en reçoit de { $amount } sites (nous examinons à partir de { $threshold }).
     }
 sign-oversize = { $amount ->
-        [one] { $amount } push was too large to be delivered (we look into it from { $threshold }).
-       *[other] { $amount } pushes were too large to be delivered (we look into it from { $threshold }).
+        [one] { $amount } notification était trop volumineuse pour être acheminée (nous examinons à partir de { $threshold }).
+       *[other] { $amount } notifications étaient trop volumineuses pour être acheminées (nous examinons à partir de { $threshold }).
     }
 sign-beyond_users = { $amount ->
-        [one] It has { $amount } device; from the users that it has told us of, at most { $threshold } are likely.
-       *[other] It has { $amount } devices; from the users that it has told us of, at most { $threshold } are likely.
+        [one] Il a { $amount } appareil ; d’après le nombre d’utilisateurs qu’il nous a indiqué, { $threshold } au plus sont vraisemblables.
+       *[other] Il a { $amount } appareils ; d’après le nombre d’utilisateurs qu’il nous a indiqué, { $threshold } au plus sont vraisemblables.
     }
 sign-reported = { $amount ->
-        [one] It was reported to us { $amount } time.
-       *[other] It was reported to us { $amount } times.
+        [one] Il nous a été signalé { $amount } fois.
+       *[other] Il nous a été signalé { $amount } fois.
     }
-sign-staff = The team has noticed it.
-sign-between = { $from } to { $to }: { $sign }
-
+sign-staff = L’équipe l’a remarqué.
+sign-between = { $from } – { $to } : { $sign }
