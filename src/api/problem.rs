@@ -43,6 +43,8 @@ struct Inner {
     title: &'static str,
     detail: String,
     errors: Vec<FieldProblem>,
+    /// The path of the page to go to, where there is one for this very case.
+    help: Option<String>,
     /// When it passes, where it passes with time.
     passes: Option<Error>,
     /// What broke, for the log alone.
@@ -51,7 +53,7 @@ struct Inner {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { status, code, title, detail: detail.into(), errors: Vec::new(), passes: None, cause: None }))
+        Self(Box::new(Inner { status, code, title, detail: detail.into(), errors: Vec::new(), help: None, passes: None, cause: None }))
     }
 
     /// A field or parameter that is wrong.
@@ -98,7 +100,7 @@ impl Problem {
     }
 
     fn response(&self, hub: &Hub) -> HttpResponse {
-        let Inner { status, code, title, detail, errors, passes, cause } = &*self.0;
+        let Inner { status, code, title, detail, errors, help, passes, cause } = &*self.0;
         let mut response = HttpResponse::build(*status);
         let request_id = status.is_server_error().then(web::request_id);
         if let Some(id) = &request_id {
@@ -118,6 +120,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.clone(),
             code: (*code).to_owned(),
+            help: help.as_ref().map(|path| hub.public_url.join(path)),
             errors: (!errors.is_empty()).then(|| errors.clone()),
             request_id,
         };
@@ -196,7 +199,9 @@ impl From<Refusal> for Problem {
         let status = StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut problem = Self::new(status, row.code, row.words, format!("{} {}", row.meaning, row.remedy));
         problem.0.passes = refusal.standing.map(Error::Limited).or(refusal.retry_after.map(Error::Unavailable));
-        problem.0.errors = refusal.detail.map(|(field, detail)| FieldProblem { field: field.to_owned(), detail }).into_iter().collect();
+        problem.0.help = refusal.site.map(|_| refusal.help_path());
+        let wrong = refusal.detail.map(|detail| FieldProblem { field: detail.0.to_owned(), detail: detail.1 });
+        problem.0.errors = wrong.into_iter().collect();
         problem
     }
 }
@@ -252,6 +257,9 @@ pub struct ProblemView {
     pub detail: String,
     /// For programs: it never changes.
     pub code: String,
+    /// The page to go to: for `site_suspended`, where the site's admin reads why and can answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
     /// The fields or parameters that are wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldProblem>>,

@@ -56,7 +56,7 @@ pub struct Outcome {
     /// By this the push is found among the deliveries.
     #[schema(value_type = String, format = "uuid")]
     pub message_id: PushId,
-    /// What is wrong with the push.
+    /// What is wrong with the push, or the page that says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// In so many seconds it may be tried again.
@@ -80,7 +80,7 @@ pub(super) fn word(kind: Option<RefusalKind>) -> &'static str {
 }
 
 impl Outcome {
-    fn new(done: Result<(), Refusal>, message_id: PushId) -> Self {
+    fn new(hub: &Hub, done: Result<(), Refusal>, message_id: PushId) -> Self {
         let outcome = word(done.as_ref().err().map(|refusal| refusal.kind)).to_owned();
         match done {
             Ok(()) => Self { outcome, code: "delivered".to_owned(), message_id, detail: None, retry_after: None },
@@ -88,7 +88,11 @@ impl Outcome {
                 outcome,
                 code: refusal.kind.row().code.to_owned(),
                 message_id,
-                detail: refusal.detail.map(|(field, words)| format!("{field}: {words}")),
+                detail: refusal
+                    .detail
+                    .as_deref()
+                    .map(|(field, words)| format!("{field}: {words}"))
+                    .or_else(|| refusal.site.map(|_| format!("see {}", hub.public_url.join(&refusal.help_path())))),
                 retry_after: refusal.retry_after.map(whole_seconds),
             },
         }
@@ -139,7 +143,7 @@ impl Sender<'_> {
             let body = if body.len() > self.hub.limits().body_bytes { Err(RefusalKind::BodyTooLarge.into()) } else { Ok(body) };
             push::push(hall, self.connections, self.tally, &caller, body, Some(id)).await
         };
-        Outcome::new(done.await, id)
+        Outcome::new(self.hub, done.await, id)
     }
 }
 

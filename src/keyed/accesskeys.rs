@@ -212,7 +212,7 @@ fn may_ask(hub: &Hub, site: &Site) -> Result<(), No> {
         None if site.is_over(max_users) => over_limit(site, max_users),
         None => Ok(()),
         Some(PushOff::OverUserLimit) => over_limit(site, max_users),
-        Some(PushOff::Suspended) => Err(RefusalKind::SiteSuspended.into()),
+        Some(PushOff::Suspended) => Err(Refusal::suspended(site.id).into()),
         Some(PushOff::Unverified) if site.held_since.is_some() => Err(RefusalKind::SiteHeld.into()),
         Some(PushOff::Unverified) => Err(RefusalKind::SiteUnverified.into()),
         Some(PushOff::OptedOut | PushOff::Staff) => Err(RefusalKind::PushDisabled.into()),

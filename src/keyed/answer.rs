@@ -64,9 +64,9 @@ fn answer(hub: &Hub, refusal: &Refusal, status: u16, words: &str) -> HttpRespons
     response.json(ErrorBody {
         error: words,
         code: row.code,
-        help: hub.public_url.join(&format!("/help#{}", row.code)),
-        field: refusal.detail.as_ref().map(|(field, _)| *field),
-        detail: refusal.detail.as_ref().map(|(_, words)| words.as_str()),
+        help: hub.public_url.join(&refusal.help_path()),
+        field: refusal.detail.as_deref().map(|(field, _)| *field),
+        detail: refusal.detail.as_deref().map(|(_, words)| words.as_str()),
     })
 }
 

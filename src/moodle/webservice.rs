@@ -181,7 +181,11 @@ async fn said(hub: &Data<Hub>, req: &HttpRequest, told: Told) -> Result<Value, E
             };
             Err(Exception::new(Kind::Held, words))
         }
-        Told::Suspended(reason) => Err(Exception::new(Kind::Suspended, format!("The hub's team has suspended this site: {reason}"))),
+        Told::Suspended { site, reason } => {
+            let page = hub.public_url.join(&format!("/my/sites/{site}/appeal"));
+            let words = format!("The hub's team has suspended this site: {}. Answer the team at {page}", reason.trim_end_matches(['.', ' ']));
+            Err(Exception::new(Kind::Suspended, words))
+        }
         Told::Elsewhere { known, newcomer } => {
             let refused = newcomer.as_ref().is_some_and(|newcomer| newcomer.refused_at.is_some());
             // If it is said that the site has moved, this is where it was seen.

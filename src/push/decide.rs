@@ -206,7 +206,7 @@ pub(super) fn admitted(hall: &Hall, caller: &Caller<'_>, needed: Permissions, or
 pub fn may_push(site: &SiteCell) -> Result<(), Refusal> {
     match site.state().push_off {
         None => Ok(()),
-        Some(PushOff::Suspended) => Err(RefusalKind::SiteSuspended.into()),
+        Some(PushOff::Suspended) => Err(Refusal::suspended(site.id)),
         Some(PushOff::Unverified) => Err(RefusalKind::SiteUnverified.into()),
         Some(PushOff::OverUserLimit) => Err(RefusalKind::OverUserLimit.into()),
         Some(PushOff::OptedOut | PushOff::Staff) => Err(RefusalKind::PushDisabled.into()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::devices::Gone;
+use crate::ids::SiteId;
 use crate::limits::Standing;
 
 /// A row of the table.
@@ -47,7 +48,7 @@ refusals! {
     RevokedKey => 400, "Invalid access key", "key_revoked",
         "The access key was revoked.", "Issue a new key on your site's page and put it into Moodle.";
     SiteSuspended => 403, "Site suspended", "site_suspended",
-        "The hub's team has suspended the site.", "Log in: your site's page says why and what to do.";
+        "The hub's team has suspended the site.", "Open the page that the answer names under \"help\", and log in: it says why, and there you can answer the team.";
     SiteUnverified => 403, "Site not verified", "site_unverified",
         "It is not proved yet that this site is yours.", "Log in and prove it on your site's page: it takes a minute.";
     SiteHeld => 403, "Site is held beside another registration", "site_held",
@@ -122,12 +123,14 @@ pub struct Refusal {
     pub standing: Option<Standing>,
     pub retry_after: Option<Duration>,
     /// The part of the request that is wrong, and how.
-    pub detail: Option<(&'static str, String)>,
+    pub detail: Option<Box<(&'static str, String)>>,
+    /// The site that is refused, where its own page says more than the help page.
+    pub site: Option<SiteId>,
 }
 
 impl From<RefusalKind> for Refusal {
     fn from(kind: RefusalKind) -> Self {
-        Self { kind, standing: None, retry_after: None, detail: None }
+        Self { kind, standing: None, retry_after: None, detail: None, site: None }
     }
 }
 
@@ -146,7 +149,20 @@ impl Refusal {
     }
 
     pub fn of_field(kind: RefusalKind, field: &'static str, words: impl Into<String>) -> Self {
-        Self { detail: Some((field, words.into())), ..kind.into() }
+        Self { detail: Some(Box::new((field, words.into()))), ..kind.into() }
+    }
+
+    /// The site is suspended.
+    pub fn suspended(site: SiteId) -> Self {
+        Self { site: Some(site), ..RefusalKind::SiteSuspended.into() }
+    }
+
+    /// The path of the page that says what to do.
+    pub fn help_path(&self) -> String {
+        match self.site {
+            Some(site) => format!("/my/sites/{site}/appeal"),
+            None => format!("/help#{}", self.kind.row().code),
+        }
     }
 }
 

@@ -189,8 +189,8 @@ pub enum Told {
     Taken(Box<Site>),
     /// Taken, but the site is held beside another one, or refused.
     Held(Box<Site>),
-    /// Taken, but the site is suspended, with the reason.
-    Suspended(String),
+    /// Taken, but the site is suspended, and why.
+    Suspended { site: SiteId, reason: String },
     /// Not taken: the token is that of a site at another address. The newcomer at this one, if it is held.
     Elsewhere {
         known: Box<Site>,
@@ -244,7 +244,7 @@ pub fn report(
     tell_contact(tx, office, now, &told)?;
     let site = found(tx, site.id)?;
     Ok(match site.state {
-        SiteState::Suspended => Told::Suspended(site.state_reason.unwrap_or_default()),
+        SiteState::Suspended => Told::Suspended { site: site.id, reason: site.state_reason.unwrap_or_default() },
         _ if site.held_since.is_some() => Told::Held(Box::new(site)),
         _ => Told::Taken(Box::new(site)),
     })
