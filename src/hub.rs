@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::abuse::Clerk;
 use crate::accounts::Passwords;
 use crate::audit::Actor;
 use crate::clock::Clock;
@@ -41,6 +42,8 @@ const REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const ROTATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(599);
 /// How many leaked keys an address may report in an hour: a scanner may find several at once.
 const LEAKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+/// How many nuisances an address may report in an hour.
+const ABUSE_REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 /// To how many sites a user limit is applied in one transaction: pushes' own writes wait behind it.
 const LIMITED_AT_ONCE: i64 = 100;
@@ -164,6 +167,11 @@ impl Hub {
         Office { ring: &self.ring, desk: &self.desk, hub_url, max_users, grace: self.over_limit_grace(), may_mail: true }
     }
 
+    /// What acts on cases need of the hub.
+    pub fn clerk(&self) -> Clerk<'_> {
+        Clerk { desk: &self.desk, contact: self.contact.as_deref(), settings: self.settings.now().abuse.clone() }
+    }
+
     /// A site's own server has called, known by its token or secret: that it called from an address to which the site's host
     /// name leads is proof 1 of design.md section 3. Gives the site as it is afterwards.
     ///
@@ -216,6 +224,8 @@ pub struct Doors {
     pub reports_of: Keyed<SiteId>,
     /// Reports of leaked keys.
     pub leaks: Keyed<Network>,
+    /// Reports of nuisances, by the public form.
+    pub abuse_reports: Keyed<Network>,
     /// Calls of the native API, for a site.
     pub api: Keyed<SiteId>,
     /// Rotations of a site's keys by the native API.
@@ -263,6 +273,7 @@ impl Doors {
             hub_calls: Keyed::new(Rate::per_minute("hub_calls", HUB_CALLS), clock, ADDRESSES),
             reports_of: Keyed::new(Rate::per_hour("reports", REPORTS), clock, ADDRESSES),
             leaks: Keyed::new(Rate::per_hour("leaks", LEAKS), clock, ADDRESSES),
+            abuse_reports: Keyed::new(Rate::per_hour("abuse_reports", ABUSE_REPORTS), clock, ADDRESSES),
             api: Keyed::new(Rate::per_minute("api", limits.api_per_minute), clock, ADDRESSES),
             rotations: Keyed::new(Rate::per_hour("rotations", ROTATIONS), clock, ADDRESSES),
             broadcasts: Keyed::new(Rate::per_hour("broadcasts", limits.broadcasts_per_hour), clock, ADDRESSES),

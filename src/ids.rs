@@ -27,6 +27,20 @@ macro_rules! ids {
                 Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanos)))
             }
 
+            /// Before every one that was made at `at` or later, and after every one that was made in an earlier millisecond.
+            pub fn first_at(at: Timestamp) -> Self {
+                let millis = u64::try_from(at.micros() / 1_000).unwrap_or(0).to_be_bytes();
+                let mut bytes = [0; 16];
+                bytes[..6].copy_from_slice(&millis[2..]);
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// When it was made, to the millisecond.
+            pub fn made_at(&self) -> Timestamp {
+                let millis = self.0.as_bytes()[..6].iter().fold(0_i64, |sum, byte| sum << 8 | i64::from(*byte));
+                Timestamp::from_micros(millis.saturating_mul(1_000))
+            }
+
             /// The 16 bytes, as stored.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()

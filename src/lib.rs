@@ -27,6 +27,7 @@ pub mod gateways; // what delivers
 pub mod push; // decide, hand over, count
 pub mod broadcasts; // one message to all devices of a site
 pub mod idempotency; // what was asked before, and its answer
+pub mod abuse; // signals, cases, steps
 
 // What a request may use, and who asks.
 pub mod hub;

@@ -1,12 +1,13 @@
 //! Which jobs this hub has, and how often each runs. What a job does is its room's.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 
 use super::take_up;
+use crate::abuse;
 use crate::accounts;
 use crate::broadcasts;
 use crate::clock::Timestamp;
@@ -52,6 +53,7 @@ pub const CHORES: &[Chore] = &[
     Chore { name: "devices", every: HOUR, run: |hub| Box::pin(purge_devices(hub)) },
     Chore { name: "keys", every: MINUTE.saturating_mul(10), run: |hub| Box::pin(remind_of_keys(hub)) },
     Chore { name: "user limit", every: MINUTE.saturating_mul(10), run: |hub| Box::pin(end_grace(hub)) },
+    Chore { name: "abuse", every: MINUTE, run: |hub| Box::pin(watch(hub)) },
     Chore { name: "tidying", every: HOUR, run: |hub| Box::pin(tidy(hub)) },
 ];
 
@@ -182,6 +184,18 @@ async fn end_grace(hub: Data<Hub>) -> Result<(), Error> {
     hub.apply_user_limit().await
 }
 
+/// Looks for abuse in what all nodes have counted: each writes its own every few seconds, and from where keys were used once
+/// a minute.
+async fn watch(hub: Data<Hub>) -> Result<(), Error> {
+    let (db, desk, contact, settings) = (hub.db.clone(), hub.desk.clone(), hub.contact.clone(), hub.settings.now().abuse.clone());
+    let watch = Arc::new(abuse::Watch { db, desk, contact, settings });
+    let opened = abuse::turn(&watch, hub.clock.now()).await?;
+    if opened > 0 {
+        tracing::info!(opened, "the watch has opened cases");
+    }
+    Ok(())
+}
+
 async fn tidy(hub: Data<Hub>) -> Result<(), Error> {
     let now = hub.clock.now();
     hub.db.write(move |tx| trim(tx, now)).await.map_err(Error::from)
@@ -200,6 +214,7 @@ pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     sites::erase_contacts(tx, now)?;
     broadcasts::trim(tx.conn(), now)?;
     idempotency::trim(tx.conn(), now)?;
+    abuse::trim(tx.conn(), now)?;
     for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
         if sites::forget_registered(tx, account)? {
             accounts::forget(tx, account)?;

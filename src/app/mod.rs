@@ -124,6 +124,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         Airnotifier::new(Backends { urls, access_key: a.access_key.clone(), max_in_flight: a.max_in_flight.get() })
     });
     let airnotifier = airnotifier.transpose()?;
+    let counts = Counts::default();
     let hall = Hall {
         clock: clock.clone(),
         db: db.clone(),
@@ -135,6 +136,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         binding: settings.devices.binding,
         payload_bytes: limits.payload_bytes,
         seen: Seen::new(devices.stale_after),
+        enrolled: counts.worker(),
     };
     let smtp = settings.mail.smtp_url.as_ref();
     let shows_letters = settings.profile() == Profile::Local;
@@ -156,7 +158,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         outbox,
         sends_mail: smtp.is_some(),
         hall: Arc::new(hall),
-        counts: Counts::default(),
+        counts,
         changes,
         notices,
         prober: Prober::new(settings.verification.allow_private_networks),

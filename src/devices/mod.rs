@@ -11,4 +11,7 @@ pub use life::{
 };
 pub use lookup::{Cached, Lookup, LookupKey};
 pub use model::{AppName, Device, DeviceLanguage, DeviceName, DeviceState, DeviceToken, Gone, Sealed, TokenHash};
-pub use store::{Filter, Search, count, count_listed, find, find_sealed, hold, id_of, page, sealed_after};
+pub use store::{
+    AtManySites, Filter, NewlyEnrolled, Search, at_many_sites, count, count_listed, enrolled_between, find, find_sealed, has_more_than, hold,
+    id_of, page, sealed_after,
+};

@@ -1,3 +1,4 @@
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::life::Due;
@@ -296,4 +297,63 @@ pub fn count(conn: &mut Conn, site: SiteId) -> Result<i64, Fault> {
 /// When the database does not answer.
 pub fn count_listed(conn: &mut Conn, site: SiteId, filter: &Filter) -> Result<i64, Fault> {
     Ok(listed(site, filter).count().get_result(conn)?)
+}
+
+/// Whether a site has more than `most` devices: looks no further than that.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn has_more_than(conn: &mut Conn, site: SiteId, most: i64) -> Result<bool, Fault> {
+    let of_site = devices::table.filter(devices::site_id.eq(site));
+    Ok(of_site.select(devices::site_id).offset(most).limit(1).first::<SiteId>(conn).optional()?.is_some())
+}
+
+/// A device as it was enrolled for the first time.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = devices)]
+pub struct NewlyEnrolled {
+    pub site_id: SiteId,
+    token_hash: Vec<u8>,
+    hint: String,
+    pub created_at: Timestamp,
+}
+
+/// The devices with an id from `from` up to `until`, in the order in which they were enrolled.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn enrolled_between(conn: &mut Conn, from: DeviceId, until: DeviceId, most: i64) -> Result<Vec<NewlyEnrolled>, Fault> {
+    let between = devices::table.filter(devices::id.ge(from).and(devices::id.lt(until)));
+    Ok(between.order(devices::id).limit(most).select(NewlyEnrolled::as_select()).load(conn)?)
+}
+
+/// A token that many sites have.
+pub struct AtManySites {
+    /// The one that enrolled it last.
+    pub site: SiteId,
+    pub sites: i64,
+    pub hint: String,
+}
+
+/// Which of these devices' tokens are enrolled at so many sites or more.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn at_many_sites(conn: &mut Conn, new: &[NewlyEnrolled], least: i64) -> Result<Vec<AtManySites>, Fault> {
+    let mut found = Vec::new();
+    for some in new.chunks(500) {
+        let hashes: Vec<&[u8]> = some.iter().map(|device| device.token_hash.as_slice()).collect();
+        let shared: Vec<(Vec<u8>, i64)> = devices::table
+            .filter(devices::token_hash.eq_any(hashes))
+            .group_by(devices::token_hash)
+            .having(count_star().ge(least))
+            .select((devices::token_hash, count_star()))
+            .load(conn)?;
+        for (hash, sites) in shared {
+            if let Some(last) = some.iter().rev().find(|device| device.token_hash == hash) {
+                found.push(AtManySites { site: last.site_id, sites, hint: last.hint.clone() });
+            }
+        }
+    }
+    Ok(found)
 }

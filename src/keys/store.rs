@@ -1,12 +1,15 @@
 use std::time::Duration;
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 
 use super::{AccessKey, KeyHash, KeyKind, Permissions};
 use crate::clock::Timestamp;
-use crate::db::schema::access_keys;
-use crate::db::{Conn, Fault};
+use crate::db::schema::{access_keys, key_networks};
+use crate::db::{Conn, Fault, each};
 use crate::ids::{DeviceId, KeyId, SiteId};
+use crate::limits::Network;
 
 pub(super) struct NewKey<'a> {
     pub id: KeyId,
@@ -133,6 +136,9 @@ pub struct Use {
     pub count: i64,
     /// The network around the address of the last use, where it is known.
     pub network: Option<String>,
+    pub site: SiteId,
+    /// The networks from which a site's own key came that was somewhere else before.
+    pub networks: Vec<Network>,
 }
 
 /// Adds to how often keys were used, and writes when and from where. Of two nodes the one that writes last is believed: they
@@ -141,12 +147,63 @@ pub struct Use {
 /// # Errors
 /// When the database does not answer.
 pub fn note_use(conn: &mut Conn, used: &[Use]) -> Result<(), Fault> {
-    for Use { key, at, count, network } in used {
+    for Use { key, at, count, network, site, networks } in used {
         let last = (access_keys::last_used_at.eq(at), access_keys::last_network.eq(network));
         diesel::update(access_keys::table.find(key))
             .set((access_keys::use_count.eq(access_keys::use_count + count), last))
             .execute(conn)?;
+        for network in networks {
+            note_network(conn, *key, *site, &network.coarse(), *at)?;
+        }
     }
+    Ok(())
+}
+
+fn note_network(conn: &mut Conn, key: KeyId, site: SiteId, network: &str, at: Timestamp) -> Result<(), Fault> {
+    let values = (key_networks::key_id.eq(key), key_networks::network.eq(network), key_networks::site_id.eq(site), key_networks::seen_at.eq(at));
+    each!(conn, c => diesel::insert_into(key_networks::table)
+        .values(values)
+        .on_conflict((key_networks::key_id, key_networks::network))
+        .do_update()
+        .set(key_networks::seen_at.eq(excluded(key_networks::seen_at)))
+        .execute(c))?;
+    Ok(())
+}
+
+/// The sites with a key of their own that was used from at least so many networks since a moment, each with those networks: at
+/// most `most` keys.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn used_from_many(conn: &mut Conn, since: Timestamp, least: i64, most: i64) -> Result<Vec<(SiteId, Vec<String>)>, Fault> {
+    let keys: Vec<KeyId> = key_networks::table
+        .filter(key_networks::seen_at.ge(since))
+        .group_by(key_networks::key_id)
+        .having(count_star().ge(least))
+        .select(key_networks::key_id)
+        .limit(most)
+        .load(conn)?;
+    let with_networks = keys.into_iter().filter_map(|key| {
+        let lately = key_networks::table.filter(key_networks::key_id.eq(key).and(key_networks::seen_at.ge(since)));
+        let rows = lately.order(key_networks::seen_at.desc()).select((key_networks::site_id, key_networks::network)).load(conn);
+        match rows {
+            Ok(rows) => {
+                let rows: Vec<(SiteId, String)> = rows;
+                let site = rows.first()?.0;
+                Some(Ok((site, rows.into_iter().map(|(_, network)| network).collect())))
+            }
+            Err(fault) => Some(Err(Fault::from(fault))),
+        }
+    });
+    with_networks.collect()
+}
+
+/// Forgets from where keys were used before a moment.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn forget_networks(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
+    diesel::delete(key_networks::table.filter(key_networks::seen_at.lt(before))).execute(conn)?;
     Ok(())
 }
 

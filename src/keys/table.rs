@@ -21,6 +21,8 @@ use crate::sites::{self, PushOff, Site, Special, Switch};
 
 /// How long a revoked key is remembered, so that its user is told that it was revoked rather than unknown.
 const REVOKED_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How many networks of a key are noted in a minute: nobody needs to know of more.
+const NETWORKS: usize = 64;
 /// How many keys are read at once when the table is loaded.
 const PAGE: i64 = 5_000;
 
@@ -98,6 +100,18 @@ struct Used {
     /// Since it was last written.
     count: AtomicU64,
     network: AtomicU64,
+    /// From which networks since that was last written, for a site's own key: coarsely, each once. Taken only when the key comes
+    /// from another network than the last time.
+    networks: Mutex<Vec<Network>>,
+}
+
+impl Used {
+    fn note_network(&self, network: Network) {
+        let mut known = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < NETWORKS && !known.contains(&network) {
+            known.push(network);
+        }
+    }
 }
 
 /// What a good key gives: whose it is and what it may do. Cheap to clone.
@@ -130,7 +144,11 @@ impl Grant {
 
     /// Notes from where the key was used.
     pub fn used_from(&self, network: Network) {
-        self.key.used.network.store(network.bits(), Ordering::Relaxed);
+        let before = self.key.used.network.swap(network.bits(), Ordering::Relaxed);
+        // Other kinds of keys are on phones, which are everywhere.
+        if before != network.bits() && self.key.kind == KeyKind::Site && Network::from_bits(before).around() != network.around() {
+            self.key.used.note_network(network.around());
+        }
     }
 }
 
@@ -237,7 +255,9 @@ impl Table {
             let count = i64::try_from(cell.used.count.swap(0, Ordering::Relaxed)).ok().filter(|count| *count > 0)?;
             let network = Some(cell.used.network.load(Ordering::Relaxed)).filter(|bits| *bits != 0);
             let at = Timestamp::from_micros(cell.used.at.load(Ordering::Relaxed));
-            Some(Use { key: cell.id, at, count, network: network.map(|bits| Network::from_bits(bits).coarse()) })
+            let networks = std::mem::take(&mut *cell.used.networks.lock().unwrap_or_else(PoisonError::into_inner));
+            let network = network.map(|bits| Network::from_bits(bits).coarse());
+            Some(Use { key: cell.id, site: cell.site.id, at, count, network, networks })
         });
         used.collect()
     }
@@ -248,6 +268,7 @@ impl Table {
             let Some(hash) = self.hashes.pin().get(&used.key).copied() else { continue };
             if let Some(cell) = self.keys.pin().get(&hash) {
                 cell.used.count.fetch_add(u64::try_from(used.count).unwrap_or(0), Ordering::Relaxed);
+                used.networks.iter().for_each(|network| cell.used.note_network(*network));
             }
         }
     }

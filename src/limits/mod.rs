@@ -152,6 +152,11 @@ impl Network {
         Self(bits)
     }
 
+    /// The network around it, which is one itself: its [`coarse`](Self::coarse) is the same.
+    pub fn around(self) -> Self {
+        Self(self.0 & if u32::try_from(self.0).is_ok() { 0xffff_ff00 } else { 0xffff_ffff_ffff_0000 })
+    }
+
     /// The network around it, as pages show it: /24 of IPv4, /48 of IPv6.
     pub fn coarse(self) -> String {
         match u32::try_from(self.0) {

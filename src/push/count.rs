@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::store;
+use super::{RefusalKind, store};
 use crate::clock::Timestamp;
+use crate::db::types::text_enum;
 use crate::db::{Db, Fault};
 use crate::ids::{PushId, SiteId};
 
@@ -13,6 +15,50 @@ const RECENT: usize = 20;
 
 /// How many sites' counts share one transaction: enrolments wait behind it.
 const SITES_A_WRITE: usize = 50;
+
+/// In what steps the signs of abuse are counted.
+pub const SLOT: Duration = Duration::from_secs(600);
+
+text_enum! {
+    /// What is out of the ordinary, and counted for each site that shows it. An ordinary push is no sign and costs no row.
+    pub enum Sign {
+        /// Refused for the site's rate or its day's quota.
+        Limited => "limited",
+        /// To a token known to be gone.
+        Unregistered => "unregistered",
+        /// Refused since one device got too many.
+        Flood => "flood",
+        Oversize => "oversize",
+        /// A device that is new, by the site's call or by its own.
+        Enrolled => "enrolled",
+        /// A device that is new, since it was pushed to.
+        EnrolledByPush => "enrolled_by_push",
+    }
+}
+
+impl Sign {
+    /// The step that a moment is in, by its begin.
+    pub fn slot(at: Timestamp) -> Timestamp {
+        let step = i64::try_from(SLOT.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(at.micros() - at.micros().rem_euclid(step))
+    }
+
+    /// What the outcome of a push is a sign of.
+    fn of_code(code: &str) -> Option<Self> {
+        let is = |kind: RefusalKind| code == kind.row().code;
+        if is(RefusalKind::TooFast) || is(RefusalKind::OverQuota) {
+            Some(Self::Limited)
+        } else if is(RefusalKind::Unregistered) {
+            Some(Self::Unregistered)
+        } else if is(RefusalKind::Flood) {
+            Some(Self::Flood)
+        } else if is(RefusalKind::BodyTooLarge) || is(RefusalKind::PayloadTooLarge) {
+            Some(Self::Oversize)
+        } else {
+            None
+        }
+    }
+}
 
 /// A push as the site's page lists it.
 #[derive(Clone, Debug)]
@@ -38,6 +84,8 @@ impl Noted {
 pub(super) struct SiteTally {
     /// How many pushes of an hour had an outcome.
     pub by_code: Vec<(Timestamp, &'static str, i64)>,
+    /// What was out of the ordinary, in steps of ten minutes.
+    pub signs: Vec<(Timestamp, Sign, i64)>,
     pub recent: VecDeque<Noted>,
 }
 
@@ -53,11 +101,20 @@ impl Tally {
         let (at, code) = (noted.at, noted.code);
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = tallies.entry(site).or_default();
-        tally.add(at.hour(), code, 1);
+        add(&mut tally.by_code, at.hour(), code, 1);
+        if let Some(sign) = Sign::of_code(code) {
+            add(&mut tally.signs, Sign::slot(at), sign, 1);
+        }
         if tally.recent.len() == RECENT {
             tally.recent.pop_front();
         }
         tally.recent.push_back(noted);
+    }
+
+    /// Notes that a site has a device more.
+    pub(super) fn note_enrolled(&self, site: SiteId, at: Timestamp, sign: Sign) {
+        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&mut tallies.entry(site).or_default().signs, Sign::slot(at), sign, 1);
     }
 
     fn take(&self) -> Tallies {
@@ -69,18 +126,19 @@ impl Tally {
         for (site, tally) in taken {
             let kept = tallies.entry(site).or_default();
             for (hour, code, count) in tally.by_code {
-                kept.add(hour, code, count);
+                add(&mut kept.by_code, hour, code, count);
+            }
+            for (slot, sign, count) in tally.signs {
+                add(&mut kept.signs, slot, sign, count);
             }
         }
     }
 }
 
-impl SiteTally {
-    fn add(&mut self, hour: Timestamp, code: &'static str, count: i64) {
-        match self.by_code.iter_mut().find(|(at, known, _)| (*at, *known) == (hour, code)) {
-            Some((.., sum)) => *sum += count,
-            None => self.by_code.push((hour, code, count)),
-        }
+fn add<T: Copy + PartialEq>(counts: &mut Vec<(Timestamp, T, i64)>, at: Timestamp, what: T, count: i64) {
+    match counts.iter_mut().find(|(known_at, known, _)| (*known_at, *known) == (at, what)) {
+        Some((.., sum)) => *sum += count,
+        None => counts.push((at, what, count)),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Hall {
     pub payload_bytes: usize,
     /// What pushes taught of devices, and is not written yet.
     pub seen: Seen,
+    /// New devices are counted here, by whichever worker.
+    pub enrolled: Tally,
 }
 
 /// The two headers of the keyed API, as they came.

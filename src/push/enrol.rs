@@ -1,5 +1,6 @@
 //! Enrols devices and forgets them, for whoever holds a key. Nothing here reads or writes HTTP.
 
+use super::count::Sign;
 use super::decide::{Caller, Hall, admitted, busy};
 use super::refusal::{Refusal, RefusalKind};
 use crate::devices::{self, AppName, By, DeviceLanguage, DeviceToken, Enrolled, Enrolment, TokenHash};
@@ -82,6 +83,10 @@ pub(super) async fn enrol_now(hall: &Hall, caller: &Caller<'_>, token: DeviceTok
     let (ring, now) = (hall.ring.clone(), hall.clock.now());
     match hall.db.write(move |tx| devices::enrol(tx, &ring, now, &enrolment, most)).await {
         Ok(Enrolled::TrialFull) => Err(RefusalKind::TrialFull.into()),
+        Ok(Enrolled::New(id)) => {
+            hall.enrolled.note_enrolled(site.id, now, if how == How::Push { Sign::EnrolledByPush } else { Sign::Enrolled });
+            Ok(Enrolled::New(id))
+        }
         Ok(enrolled) => Ok(enrolled),
         Err(fault) => {
             tracing::warn!(error = %fault, "an enrolment could not be written");

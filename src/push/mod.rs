@@ -8,9 +8,9 @@ mod refusal;
 mod seen;
 mod store;
 
-pub use count::{Counts, Tally};
+pub use count::{Counts, SLOT, Sign, Tally};
 pub use decide::{Caller, Hall, Mailing, Received, Request, caller, may_broadcast, may_push, push, push_to, test_token};
 pub use enrol::{Told, enrol, forget, may_enrol};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
 pub use seen::Seen;
-pub use store::{Recent, Tallied, by_hour, by_hours, pushed_since, recent, today_by_site};
+pub use store::{Recent, Tallied, by_hour, by_hours, gone_by_hour, pushed_since, recent, today_by_site};

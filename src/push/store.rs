@@ -4,10 +4,10 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::count::SiteTally;
+use super::count::{Sign, SiteTally};
 use super::{REFUSALS, RefusalKind};
 use crate::clock::Timestamp;
-use crate::db::schema::{recent_pushes, usage_hourly};
+use crate::db::schema::{activity, recent_pushes, usage_hourly};
 use crate::db::{Conn, Fault, Tx, each};
 use crate::ids::{PushId, SiteId};
 
@@ -21,6 +21,12 @@ pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(
     for (site, tally) in tallies {
         for (hour, code, count) in &tally.by_code {
             add_count(tx.conn(), *site, *hour, code, *count)?;
+        }
+        for (slot, sign, count) in &tally.signs {
+            add_sign(tx.conn(), *site, *slot, *sign, *count)?;
+        }
+        if tally.recent.is_empty() {
+            continue;
         }
         for push in &tally.recent {
             diesel::insert_into(recent_pushes::table)
@@ -47,6 +53,17 @@ fn add_count(conn: &mut Conn, site: SiteId, hour: Timestamp, code: &str, count: 
         .on_conflict((usage_hourly::site_id, usage_hourly::hour, usage_hourly::code))
         .do_update()
         .set(usage_hourly::pushes.eq(usage_hourly::pushes + excluded(usage_hourly::pushes)))
+        .execute(c))?;
+    Ok(())
+}
+
+fn add_sign(conn: &mut Conn, site: SiteId, slot: Timestamp, sign: Sign, count: i64) -> Result<(), Fault> {
+    let values = (activity::slot.eq(slot), activity::sign.eq(sign), activity::site_id.eq(site), activity::amount.eq(count));
+    each!(conn, c => diesel::insert_into(activity::table)
+        .values(values)
+        .on_conflict((activity::slot, activity::sign, activity::site_id))
+        .do_update()
+        .set(activity::amount.eq(activity::amount + excluded(activity::amount)))
         .execute(c))?;
     Ok(())
 }
@@ -119,6 +136,27 @@ pub fn by_hours(conn: &mut Conn, site: SiteId, now: Timestamp, hours: u32) -> Re
         if code == "delivered" { tallied.delivered += count } else { tallied.refused += count }
     }
     Ok(all.into_iter().collect())
+}
+
+/// How many pushes some sites sent in each hour since a moment, and how many of them went to tokens known to be gone.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn gone_by_hour(conn: &mut Conn, sites: &[SiteId], since: Timestamp) -> Result<Vec<(SiteId, Timestamp, i64, i64)>, Fault> {
+    let mut sums: BTreeMap<(SiteId, Timestamp), (i64, i64)> = BTreeMap::new();
+    let gone = RefusalKind::Unregistered.row().code;
+    // SQLite has a limit on how many values one query may name.
+    for some in sites.chunks(200) {
+        let of_sites = usage_hourly::table.filter(usage_hourly::site_id.eq_any(some).and(usage_hourly::hour.ge(since)));
+        let rows: Vec<(SiteId, Timestamp, String, i64)> =
+            of_sites.select((usage_hourly::site_id, usage_hourly::hour, usage_hourly::code, usage_hourly::pushes)).load(conn)?;
+        for (site, hour, code, pushes) in rows {
+            let sum = sums.entry((site, hour)).or_default();
+            sum.0 += pushes;
+            sum.1 += if code == gone { pushes } else { 0 };
+        }
+    }
+    Ok(sums.into_iter().map(|((site, hour), (pushes, gone))| (site, hour, pushes, gone)).collect())
 }
 
 /// How many pushes each site was let through today (UTC), for its quota after a restart.

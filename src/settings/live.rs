@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 
 use super::source::{All, Complaint, Complaints, Typed};
 use super::table::{self, KEYS, Key};
-use super::{Devices, Keys, Limits, Reader, Registration, Shown};
+use super::{Abuse, Devices, Keys, Limits, Reader, Registration, Shown};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault};
 use crate::ids::AccountId;
@@ -28,12 +28,14 @@ pub struct Live {
     pub registration: Registration,
     pub keys: Keys,
     pub devices: Devices,
+    pub abuse: Abuse,
 }
 
 /// Reads the parts, from whatever layers there are.
 pub(super) fn read(r: &mut Reader) -> Option<Live> {
     let (limits, registration, keys, devices) = (super::limits(r), super::registration(r), super::keys(r), super::devices(r));
-    Some(Live { limits: limits?, registration: registration?, keys: keys?, devices: devices? })
+    let abuse = super::abuse::abuse(r);
+    Some(Live { limits: limits?, registration: registration?, keys: keys?, devices: devices?, abuse: abuse? })
 }
 
 /// What the team has said of one setting.

@@ -1,5 +1,6 @@
 //! As typed → as used: defaults, sources, checks, masked printing. Elsewhere nobody reads the environment.
 
+mod abuse;
 pub mod live;
 mod source;
 pub mod table;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use abuse::{Abuse, Signal, Thresholds};
 pub use live::{Changeable, Ground, Live, NotTaken, Told};
 use source::All;
 pub use source::{Complaint, Complaints};
@@ -40,6 +42,7 @@ pub struct Settings {
     pub apps: BTreeMap<String, App>,
     pub gateways: Gateways,
     pub verification: Verification,
+    pub abuse: Abuse,
     pub log: Log,
     ground: Ground,
 }
@@ -267,6 +270,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
         apps: apps?,
         gateways: gateways?,
         verification: verification?,
+        abuse: live.abuse.clone(),
         log: Log { json: json?, filter: filter? },
         ground: Ground::new(live, r.all, shown(r.all)),
     })

@@ -334,10 +334,7 @@ fn tell_push_off(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, max_user
 /// # Errors
 /// [`SiteError::NotFrom`] for a site that is suspended already, gone, or not confirmed.
 pub fn suspend(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<(), SiteError> {
-    tx.alone()?;
-    let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.suspended(reason.as_str())?;
-    keep(tx, now, &site)?;
-    audit::note(tx, now, by, Event::SiteSuspended, id, Some(reason.as_str()))?;
+    let site = suspend_quietly(tx, now, by, id, reason)?;
     tell(tx, now, &site, |name| {
         Box::new(Suspended {
             hub: desk.hub(),
@@ -350,19 +347,24 @@ pub fn suspend(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, 
     })
 }
 
+/// Suspends a site, as [`suspend`]; whoever calls this tells its contact. Gives the site as it is then.
+///
+/// # Errors
+/// [`SiteError::NotFrom`] for a site that is suspended already, gone, or not confirmed.
+pub fn suspend_quietly(tx: &mut Tx, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<Site, SiteError> {
+    tx.alone()?;
+    let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.suspended(reason.as_str())?;
+    keep(tx, now, &site)?;
+    audit::note(tx, now, by, Event::SiteSuspended, id, Some(reason.as_str()))?;
+    Ok(site)
+}
+
 /// Lifts a suspension: the site is where it was before, or held if another one has its address meanwhile.
 ///
 /// # Errors
 /// [`SiteError::NotFrom`] for a site that is not suspended.
 pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<(), SiteError> {
-    tx.alone()?;
-    let mut site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.lifted()?;
-    let rival = store::holder(tx.conn(), &site.url_key, id)?;
-    if site.state == SiteState::Active && rival.is_some_and(|rival| rival.state == SiteState::Active) {
-        site = site.held(now);
-    }
-    keep(tx, now, &site)?;
-    audit::note(tx, now, by, Event::SiteLifted, id, Some(reason.as_str()))?;
+    let site = lift_quietly(tx, now, by, id, reason)?;
     tell(tx, now, &site, |name| {
         Box::new(Lifted {
             hub: desk.hub(),
@@ -373,6 +375,22 @@ pub fn lift(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId, rea
             link: desk.link(&format!("/my/sites/{id}")),
         })
     })
+}
+
+/// Lifts a suspension, as [`lift`]; whoever calls this tells its contact. Gives the site as it is then.
+///
+/// # Errors
+/// [`SiteError::NotFrom`] for a site that is not suspended.
+pub fn lift_quietly(tx: &mut Tx, now: Timestamp, by: Actor, id: SiteId, reason: &Reason) -> Result<Site, SiteError> {
+    tx.alone()?;
+    let mut site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?.lifted()?;
+    let rival = store::holder(tx.conn(), &site.url_key, id)?;
+    if site.state == SiteState::Active && rival.is_some_and(|rival| rival.state == SiteState::Active) {
+        site = site.held(now);
+    }
+    keep(tx, now, &site)?;
+    audit::note(tx, now, by, Event::SiteLifted, id, Some(reason.as_str()))?;
+    Ok(site)
 }
 
 /// Takes a site off the hub: its figures stay, its contact data go after a retention period. The caller ends its keys

@@ -355,3 +355,25 @@ pub fn pending(conn: &mut Conn, most: i64) -> Result<Vec<Site>, Fault> {
     let held = held.filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]));
     Ok(held.order(sites::id).limit(most).select(Site::as_select()).load(conn)?)
 }
+
+/// How many users some sites state.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn users_of(conn: &mut Conn, ids: &[SiteId]) -> Result<Vec<(SiteId, u64)>, Fault> {
+    let mut found = Vec::new();
+    // SQLite has a limit on how many values one query may name.
+    for some in ids.chunks(500) {
+        let rows: Vec<(SiteId, i64)> = sites::table.filter(sites::id.eq_any(some)).select((sites::id, sites::users)).load(conn)?;
+        found.extend(rows.into_iter().map(|(id, users)| (id, u64::try_from(users).unwrap_or(0))));
+    }
+    Ok(found)
+}
+
+/// The ids of sites in their order, from `from` on.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn ids_after(conn: &mut Conn, from: SiteId, most: i64) -> Result<Vec<SiteId>, Fault> {
+    Ok(sites::table.filter(sites::id.ge(from)).order(sites::id).select(sites::id).limit(most).load(conn)?)
+}
