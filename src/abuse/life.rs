@@ -13,7 +13,7 @@ use crate::db::{Conn, Fault, Tx};
 use crate::ids::{AccountId, CaseId, SiteId};
 use crate::mail::Desk;
 use crate::settings;
-use crate::sites::{self, SiteState};
+use crate::sites::{self, Site, SiteState};
 
 /// Signals within so long of each other are one time.
 const STEP: Duration = Duration::from_secs(600);
@@ -53,12 +53,12 @@ pub fn raise(
     words: Option<&str>,
 ) -> Result<Raised, CaseError> {
     tx.alone()?;
-    sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
+    let about = sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
     let words = words.map_or_else(|| summary(finding), str::to_owned);
     let raised = match store::open_of(tx.conn(), site)? {
         Some(case) => join(tx, now, by, &case, finding, &words)?,
         None if by == Actor::Hub && is_quiet(tx.conn(), clerk, now, site, finding.signal)? => return Ok(Raised::Quiet),
-        None => open(tx, clerk, now, by, site, finding, &words)?,
+        None => open(tx, clerk, now, by, &about, finding, &words)?,
     };
     if let (Some(case), Actor::Hub) = (raised.case(), by)
         && clerk.settings.auto_limit.contains(&finding.signal)
@@ -73,14 +73,14 @@ fn open(
     clerk: &Clerk,
     now: Timestamp,
     by: Actor,
-    site: SiteId,
+    site: &Site,
     finding: &Finding,
     words: &str,
 ) -> Result<Raised, CaseError> {
     let case = Case {
         id: CaseId::new(now),
         number: store::last_number(tx.conn())? + 1,
-        site_id: site,
+        site_id: site.id,
         state: CaseState::Open,
         outcome: None,
         opened_by: finding.signal,
@@ -99,9 +99,9 @@ fn open(
     store::insert(tx.conn(), &case)?;
     store::add_signal(tx.conn(), case.id, now, finding)?;
     store::add_entry(tx.conn(), case.id, now, &NewEntry { kind: EntryKind::Opened, by, words, letter: None })?;
-    audit::note(tx, now, by, Event::CaseOpened, site, Some(&format!("case {}: {words}", case.number)))?;
+    audit::note(tx, now, by, Event::CaseOpened, site.id, Some(&format!("case {}: {words}", case.number)))?;
     if by == Actor::Hub {
-        letters::tell_team_of_case(tx, clerk, now, &case, finding)?;
+        letters::tell_team_of_case(tx, clerk, now, site, &case, finding)?;
     }
     Ok(Raised::Opened(case.id))
 }
@@ -264,7 +264,7 @@ pub fn appeal(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: SiteI
     audit::note(tx, now, by, Event::CaseAppealed, site, Some(&format!("case {}: {}", case.number, words.as_str())))?;
     // What comes while the team has the first to answer is found with it.
     if !waited {
-        letters::tell_team_of_appeal(tx, clerk, now, &case, words.as_str())?;
+        letters::tell_team_of_appeal(tx, clerk, now, &known, &case, words.as_str())?;
     }
     Ok(case.id)
 }

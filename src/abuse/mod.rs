@@ -9,7 +9,7 @@
 //! | what signals there are | [`SIGNALS`], [`row`] |
 //! | which cases, how many | [`list`], [`counts`], [`of_site`], [`open_of`], [`by_number`], [`find`] |
 //! | a case's page | [`signals_of`], [`entries_of`], [`steps_of`], [`reports_of_case`], [`see`] |
-//! | its forms | [`draft`], [`warn`], [`limit`], [`push_off`], [`suspend`], [`lift`], [`close`], [`note`], [`assign`], [`answer`] |
+//! | its forms | [`draft`], [`preview`], [`warn`], [`limit`], [`push_off`], [`suspend`], [`lift`], [`close`], [`note`], [`assign`], [`answer`] |
 //! | the owner's page | [`told_case_of`], [`EntryKind::is_for_owner`], [`appeal`] |
 //! | the public form | [`report`]; for the team [`loose_reports`], [`place_report`], [`settle_report`] |
 //! | a site's page | [`open_by_hand`], [`suspend_site`], [`lift_site`] |
@@ -25,7 +25,7 @@ mod store;
 mod watch;
 
 pub use judge::{Hour, Shared, Window, judge};
-pub use letters::{Told, draft};
+pub use letters::{draft, preview};
 pub use life::{Clerk, answer, appeal, assign, note, open_by_hand, raise, see, told_case_of, trim};
 pub use model::{
     Case, CaseEntry, CaseError, CaseFilter, CaseSignal, CaseState, Counts, EntryKind, Evidence, Finding, Outcome, Point, Raised, Report,
@@ -37,14 +37,4 @@ pub use steps::{Order, Slowness, close, end_limit, lift, lift_site, limit, push_
 pub use store::{by_number, counts, entries_of, find, is_told, list, of_site, open_of, signals_of, steps_of};
 pub use watch::{Watch, turn};
 
-crate::db::types::text_enum! {
-    /// What is done about a site in a case.
-    pub enum Step {
-        Warn => "warn",
-        Limit => "limit",
-        PushOff => "push_off",
-        Suspend => "suspend",
-        Lift => "lift",
-        Close => "close",
-    }
-}
+pub use crate::mail::{CaseStep as Step, Draft as Told};

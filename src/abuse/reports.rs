@@ -75,7 +75,7 @@ pub fn place_report(
     reason: &Reason,
 ) -> Result<Raised, CaseError> {
     tx.alone()?;
-    let known = store::find_report(tx.conn(), id)?.filter(|report| report.case_id.is_none() && report.done_at.is_none());
+    let known = find_report(tx.conn(), id)?.filter(|report| report.case_id.is_none() && report.done_at.is_none());
     known.ok_or(CaseError::Unknown)?;
     sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
     store::name_site(tx.conn(), id, site)?;
@@ -88,7 +88,7 @@ pub fn place_report(
 /// When it can't be written.
 pub fn settle_report(tx: &mut Tx, now: Timestamp, by: Actor, id: ReportId, reason: &Reason) -> Result<bool, Fault> {
     tx.alone()?;
-    let Some(report) = store::find_report(tx.conn(), id)? else { return Ok(false) };
+    let Some(report) = find_report(tx.conn(), id)? else { return Ok(false) };
     if !store::settle(tx.conn(), id, now)? {
         return Ok(false);
     }

@@ -36,7 +36,7 @@ macro_rules! signals {
 
 signals! {
     RateLimited => "Sends faster than its limit",
-        "In the last hour the hub refused very many of the site's requests, because they came faster than the site's limit or after its day was used up.",
+        "In the last hour the hub refused very many of the site's pushes, because they came faster than the site's limit or after its day was used up.",
         "An announcement to everybody runs into the limit for some minutes: some thousand refusals at a large university, and then none for days.",
         "refusals an hour", "abuse.rate_limited", 100, 1;
     Unregistered => "Pushes to tokens that are gone",
@@ -45,8 +45,8 @@ signals! {
         "percent of the pushes", "abuse.unregistered_share", 0, 2;
     Flood => "Floods single devices",
         "Single devices got more pushes in a minute than one device may, again and again.",
-        "A teacher's phone when a whole course hands in at once: some dozen refusals, for a few minutes.",
-        "refusals an hour", "abuse.flood", 10, 1;
+        "Teachers' phones when a whole course hands in at once: some dozen refusals for each, for a few minutes.",
+        "refusals an hour", "abuse.flood", 50, 1;
     Enrolments => "Very many new devices at once",
         "In the last hour far more devices were enrolled for the site than people pick up their phones.",
         "At the start of term one in ten of its people install the app in the busiest hour.",
@@ -54,7 +54,7 @@ signals! {
     EnrolmentsByPush => "Pushes to tokens never seen",
         "In the last hour the site pushed to many tokens that nobody had enrolled. It may be trying out tokens that it should not have.",
         "A few a day, when phones renew their tokens. A site that has just moved to this hub brings all its phones along like this, once.",
-        "new devices an hour", "abuse.enrolments_by_push", 50, 1;
+        "new devices an hour", "abuse.enrolments_by_push", 150, 1;
     KeyNetworks => "One key, many networks",
         "In the last day one of the site's own keys was used from many networks. It has probably got into other hands.",
         "One network, or three to six where several servers send for the site.",
@@ -66,7 +66,7 @@ signals! {
     Oversize => "Payloads that are too large",
         "In the last hour very many of the site's requests were larger than what may be sent.",
         "Now and then a plugin with clumsy messages: one for everybody at most.",
-        "refusals an hour", "abuse.oversize", 50, 1;
+        "refusals an hour", "abuse.oversize", 100, 1;
     BeyondUsers => "More devices than its people can have",
         "The site has far more devices than the number of users that it states would have. Either the number is wrong, or the devices are.",
         "About one device for every second user; two at sites where everybody uses the app.",
@@ -142,7 +142,7 @@ mod tests {
         let of = |signal, users| row(signal).threshold(&set, users);
         assert_eq!((of(Signal::RateLimited, 100), of(Signal::RateLimited, 19_000)), (Some(3_000), Some(19_000)));
         assert_eq!((of(Signal::Unregistered, 100), of(Signal::Unregistered, 19_000)), (Some(40), Some(40)));
-        assert_eq!((of(Signal::EnrolmentsByPush, 100), of(Signal::EnrolmentsByPush, 8_000)), (Some(500), Some(4_000)));
+        assert_eq!((of(Signal::EnrolmentsByPush, 100), of(Signal::EnrolmentsByPush, 8_000)), (Some(500), Some(12_000)));
         assert_eq!((of(Signal::BeyondUsers, 0), of(Signal::BeyondUsers, 100)), (Some(200), Some(700)));
         assert_eq!(row(Signal::Flood).threshold(&Thresholds { flood: 0, ..set }, 19_000), None);
         assert_eq!(row(Signal::BeyondUsers).threshold(&Thresholds { devices_per_user: 0, ..set }, 19_000), None);

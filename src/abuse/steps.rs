@@ -1,11 +1,11 @@
 //! What is done about a site in a case. Each step is one transaction: the act, its letter, the note that it was taken, the
 //! entry on the case and the one in the audit log. A step is taken once a round, whoever tries, on whichever node.
 
-use super::letters::{self, Telling, Told};
+use super::letters::{self, Telling};
 use super::life::{Clerk, open_case};
 use super::model::{Case, CaseError, CaseState, EntryKind, Outcome};
 use super::store::{self, NewEntry};
-use super::{Signal, Step, reports, signals};
+use super::{Signal, Step, Told, reports, signals};
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::Tx;
@@ -281,7 +281,8 @@ pub fn lift(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Order
 }
 
 /// Closes a case. What the hub has slowed down by itself is let go; what the team has done stays, and ends by itself or when it is
-/// lifted, but a false alarm can hold nobody. Who was told of the case is told of its end.
+/// lifted, but a false alarm can hold nobody. Who was told of the case is told that it was a false alarm; that it is settled they are
+/// told if somebody has written that mail.
 ///
 /// # Errors
 /// [`CaseError::Closed`]; [`CaseError::NotNow`] for a false alarm that still holds the site.
@@ -298,7 +299,8 @@ pub fn close(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Orde
         return Err(CaseError::NotNow("Something still holds this site. Lift it first: a false alarm is no reason to hold anybody."));
     }
     let taking = Taking::of(Step::Close, EntryKind::Closed);
-    if store::is_told(tx.conn(), case.id)? {
+    let is_worth_a_letter = outcome == Outcome::FalseAlarm || order.told.is_some();
+    if is_worth_a_letter && store::is_told(tx.conn(), case.id)? {
         finish(tx, clerk, now, by, (&case, &site), &taking, (order.reason.as_str(), order.told))?;
     } else {
         let entry = NewEntry { kind: EntryKind::Closed, by, words: order.reason.as_str(), letter: None };

@@ -134,7 +134,7 @@ pub const KEYS: &[Key] = &[
     live(
         "abuse.rate_limited",
         "3000",
-        "Pushes and enrolments refused for the site's limits in an hour that open a case, or as many as the site has users if that is more. Of this and every other signal, 0: never.",
+        "Pushes refused for the site's limits in an hour that open a case, or as many as the site has users if that is more. Of this and every other signal, 0: never.",
     ),
     live(
         "abuse.unregistered_share",
@@ -145,20 +145,20 @@ pub const KEYS: &[Key] = &[
     live(
         "abuse.flood",
         "300",
-        "Pushes refused in an hour because one device got too many that open a case, or a tenth of the site's users if that is more.",
+        "Pushes refused in an hour because one device got too many that open a case, or half as many as the site has users if that is more.",
     ),
     live("abuse.enrolments", "5000", "New devices in an hour that open a case, or half as many as the site has users if that is more."),
     live(
         "abuse.enrolments_by_push",
         "500",
-        "Devices enrolled in an hour by pushes to tokens never seen that open a case, or half as many as the site has users if that is more.",
+        "Devices enrolled in an hour by pushes to tokens never seen that open a case, or one and a half times the site's users if that is more.",
     ),
     live("abuse.key_networks", "12", "Networks (/24 of IPv4, /48 of IPv6) in a day from which one key of a site is used that open a case."),
     live("abuse.shared_token_sites", "20", "Sites at which one device token is enrolled that open a case about the one that enrolled it last."),
     live(
         "abuse.oversize",
         "300",
-        "Pushes refused in an hour because they were too large that open a case, or half as many as the site has users if that is more.",
+        "Pushes refused in an hour because they were too large that open a case, or as many as the site has users if that is more.",
     ),
     live("abuse.devices_per_user", "5", "Devices for each of a site's users, with 200 on top, beyond which a case is opened."),
     live("abuse.reports", "1", "Reports by the public about one site that open a case."),

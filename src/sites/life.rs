@@ -9,8 +9,8 @@ use super::{NewSite, store, terms};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
-use crate::db::{Change, Tx};
-use crate::ids::{AccountId, SiteId};
+use crate::db::{Change, Conn, Fault, Tx};
+use crate::ids::{AccountId, LetterId, SiteId};
 use crate::mail::{
     self, Desk, Letter, Lifted, PushEnding, PushOff as PushOffLetter, PushOn, Recipient, Suspended, UrlContested, UrlFree, UrlLost,
     Verified,
@@ -445,16 +445,31 @@ pub(super) fn keep(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteE
 /// # Errors
 /// When it can't be written.
 pub fn tell<'a>(tx: &mut Tx, now: Timestamp, site: &Site, letter: impl FnOnce(String) -> Box<dyn Letter + 'a>) -> Result<(), SiteError> {
+    let Some(to) = whom_to_tell(tx.conn(), site)? else { return Ok(()) };
+    let letter = letter(to.name.clone());
+    tell_them(tx, now, site, &to, letter.as_ref()).map(|_| ())
+}
+
+/// The site's owner, or the contact that its Moodle has named; `None`: there is nobody to tell.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn whom_to_tell(conn: &mut Conn, site: &Site) -> Result<Option<Recipient>, Fault> {
     let to = match site.account_id {
-        Some(account) => accounts::find(tx.conn(), account)?.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()),
+        Some(account) => accounts::find(conn, account)?.filter(|a| a.confirmed_at.is_some()).and_then(|a| a.recipient()),
         None => site.contact(),
     };
-    let Some(to) = to else { return Ok(()) };
-    let (to, letter) = (Recipient { site: Some(site.id), ..to.clone() }, letter(to.name));
+    Ok(to.map(|to| Recipient { site: Some(site.id), ..to }))
+}
+
+/// Mails whom [`whom_to_tell`] has named. `None`: they have had such a letter today, or want none.
+///
+/// # Errors
+/// When it can't be written.
+pub fn tell_them(tx: &mut Tx, now: Timestamp, site: &Site, to: &Recipient, letter: &dyn Letter) -> Result<Option<LetterId>, SiteError> {
     // Nobody has shown yet that this mailbox is theirs: each letter comes once a day at most, whatever happens.
     if site.account_id.is_none() && mail::posted_since(tx.conn(), site.id, letter.kind(), now - PAUSE)? {
-        return Ok(());
+        return Ok(None);
     }
-    mail::post(tx, now, &to, letter.as_ref(), None)?;
-    Ok(())
+    Ok(mail::post(tx, now, to, letter, None)?)
 }

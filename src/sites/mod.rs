@@ -12,7 +12,7 @@ mod url;
 pub use brakes::{Brake, brake, brake_of, brakes_now, ended_brakes, release, stop_push};
 pub use life::{
     Proved, add, apply_user_limit, apply_user_limit_to_all, change, confirm_mail, end_grace, forget_registered, hold, leave, lift, lift_quietly,
-    prove, register, set_binding, suspend, suspend_quietly, tell, unregister,
+    prove, register, set_binding, suspend, suspend_quietly, tell, tell_them, unregister, whom_to_tell,
 };
 pub use model::{
     Beside, Country, Description, Language, NewClaim, NewSite, Privacy, ProofKind, PushOff, Said, Site, SiteChange, SiteError, SiteName,
