@@ -140,8 +140,8 @@ impl Hub {
     ///
     /// # Errors
     /// When it can't be written; what is left is done by the next who calls.
-    pub async fn apply_user_limit(&self) -> Result<(), Error> {
-        let (now, max_users, grace) = (self.clock.now(), self.limits().max_site_users, self.over_limit_grace());
+    pub async fn apply_user_limit(&self, max_users: u64) -> Result<(), Error> {
+        let (now, grace) = (self.clock.now(), self.over_limit_grace());
         loop {
             let desk = self.desk.clone();
             let written = self.db.write(move |tx| sites::apply_user_limit_to_all(tx, &desk, now, max_users, grace, LIMITED_AT_ONCE));

@@ -48,6 +48,7 @@ macro_rules! rows {
 
 const REVIEWER: Who = Who::Staff(Role::Reviewer);
 const ANALYST: Who = Who::Staff(Role::Analyst);
+const ADMIN_SURE: Who = Who::StaffSure(Role::Admin);
 
 rows! { page_rows, configure_pages {
     GET  "/"                                  public::front::show,             Who::Anyone;
@@ -114,6 +115,11 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/keys/{key}/rotate" staff::keys::rotate,          REVIEWER;
     POST "/staff/sites/{site}/keys/{key}/revoke" staff::keys::revoke,          REVIEWER;
     POST "/staff/sites/{site}/binding"        staff::keys::binding,            REVIEWER;
+    GET  "/staff/sites/{site}/limits"         staff::limits::show,             ANALYST;
+    POST "/staff/sites/{site}/limits"         staff::limits::save,             REVIEWER;
+    POST "/staff/sites/{site}/limits/release" staff::limits::release,          REVIEWER;
+    GET  "/staff/settings"                    staff::settings::show,           ANALYST;
+    POST "/staff/settings"                    staff::settings::change,         ADMIN_SURE;
     GET  "/staff/jobs"                        staff::jobs::show,               ANALYST;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;

@@ -181,7 +181,7 @@ async fn end_grace(hub: Data<Hub>) -> Result<(), Error> {
     let ended = hub.db.write(move |tx| sites::end_grace(tx, &shared.desk, now, shared.limits().max_site_users));
     ended.await?;
     // What was changed in the file, or on a node that ended before it was done.
-    hub.apply_user_limit().await
+    hub.apply_user_limit(hub.limits().max_site_users).await
 }
 
 /// Looks for abuse in what all nodes have counted: each writes its own every few seconds, and from where keys were used once

@@ -161,6 +161,10 @@ async fn ask(hub: &Data<Hub>, visit: &Visit, req: &HttpRequest, pending: &Pendin
     let met = meet(hub, visit, &url, &secret).await?;
     let users = report.users().and_then(|users| u64::try_from(users).ok());
     let (told, known) = (&report.identity, matches!(met, Meets::Itself(_)));
+    let max_users = match &met {
+        Meets::Itself(site) | Meets::Owner(site) => hub.max_users(site.id),
+        _ => hub.limits().max_site_users,
+    };
     let page = RegisterPage {
         page: visit.page(hub),
         mark: pending.mark(&hub.ring),
@@ -169,8 +173,8 @@ async fn ask(hub: &Data<Hub>, visit: &Visit, req: &HttpRequest, pending: &Pendin
         rows: rows(&report, users),
         contact: told.contact_email.clone().filter(|contact| !known && EmailAddress::parse(contact).is_ok()),
         others: others(&met),
-        max_users: hub.limits().max_site_users,
-        over_limit: users.filter(|users| *users >= hub.limits().max_site_users),
+        max_users,
+        over_limit: users.filter(|users| *users >= max_users),
         asks_for_push: !known && !matches!(met, Meets::Owner(_)),
         account: visit.account().filter(|_| !known).map(|account| account.email.clone()),
         wrong_name: wrong_name(hub, req),

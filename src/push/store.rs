@@ -164,11 +164,8 @@ pub fn gone_by_hour(conn: &mut Conn, sites: &[SiteId], since: Timestamp) -> Resu
 /// # Errors
 /// When the database does not answer.
 pub fn today_by_site(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, u64)>, Fault> {
-    // Those refused before or by the quota did not use it up; what was refused after it did.
-    let after = REFUSALS.iter().skip(RefusalKind::OverQuota as usize + 1).map(|row| row.code);
-    let counted: Vec<&str> = after.chain(["delivered"]).collect();
     let rows: Vec<(SiteId, i64)> = usage_hourly::table
-        .filter(usage_hourly::hour.ge(now.day()).and(usage_hourly::code.eq_any(counted)))
+        .filter(usage_hourly::hour.ge(now.day()).and(usage_hourly::code.eq_any(let_through())))
         .select((usage_hourly::site_id, usage_hourly::pushes))
         .load(conn)?;
     let mut sums: HashMap<SiteId, u64> = HashMap::new();
@@ -176,6 +173,24 @@ pub fn today_by_site(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SiteId, u64
         *sums.entry(site).or_default() += u64::try_from(pushes).unwrap_or(0);
     }
     Ok(sums.into_iter().collect())
+}
+
+/// How many pushes of one site were let through today (UTC), by all nodes, as far as they are written.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn today_of(conn: &mut Conn, site: SiteId, now: Timestamp) -> Result<u64, Fault> {
+    let counts: Vec<i64> = usage_hourly::table
+        .filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(now.day())).and(usage_hourly::code.eq_any(let_through())))
+        .select(usage_hourly::pushes)
+        .load(conn)?;
+    Ok(counts.into_iter().map(|pushes| u64::try_from(pushes).unwrap_or(0)).sum())
+}
+
+/// What uses up a day's quota: those refused before or by the quota did not; what was refused after it did.
+fn let_through() -> Vec<&'static str> {
+    let after = REFUSALS.iter().skip(RefusalKind::OverQuota as usize + 1).map(|row| row.code);
+    after.chain(["delivered"]).collect()
 }
 
 /// How many pushes were delivered for all sites since a moment.

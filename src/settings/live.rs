@@ -102,6 +102,12 @@ impl Ground {
         (self.live.clone(), complaints.0)
     }
 
+    /// What holds of a setting that the team may change, in words as they are typed.
+    pub fn value<'a>(&'a self, told: &'a [Told], name: &str) -> &'a str {
+        let own = told.iter().find(|one| one.name == name).map(|one| one.value.as_str());
+        own.or_else(|| self.typed(name)).unwrap_or_default()
+    }
+
     /// Whether a value could be taken beside what the team has said of the others.
     ///
     /// # Errors
@@ -134,7 +140,7 @@ impl Ground {
 }
 
 /// Whether the team may change a setting while the hub runs.
-fn is_live(name: &str) -> bool {
+pub fn is_live(name: &str) -> bool {
     table::find(name).is_some_and(|key| key.live && key.name == name)
 }
 
@@ -155,6 +161,7 @@ impl Changeable {
         &self.ground
     }
 
+    /// As they are now.
     pub fn now(&self) -> arc_swap::Guard<Arc<Live>> {
         self.now.load()
     }

@@ -569,7 +569,7 @@ impl Users {
 }
 
 /// A number without what people put between groups of three digits: `20,000`, `20.000`, `20 000`. Anything else stays.
-fn ungrouped(text: &str) -> String {
+pub(super) fn ungrouped(text: &str) -> String {
     let mut groups = text.split([',', '.', ' ', '\u{a0}', '\u{202f}', '\'']);
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();

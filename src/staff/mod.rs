@@ -3,5 +3,7 @@
 pub mod home;
 pub mod jobs;
 pub mod keys;
+pub mod limits;
 pub mod outbox;
+pub mod settings;
 pub mod sites;

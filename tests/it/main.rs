@@ -9,6 +9,7 @@ mod house;
 mod keyed;
 mod keys;
 mod letters;
+mod limits;
 mod mail;
 mod moodle;
 mod my;
