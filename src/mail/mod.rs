@@ -98,7 +98,11 @@ pub struct Recipient {
 /// When it can't be written; then its cause must not happen either. [`Fault::Unreadable`] when the place of a secret
 /// is in a letter that has none: its link was made by [`Desk::secret_link`] by mistake.
 pub fn post(
-    tx: &mut Tx, now: Timestamp, to: &Recipient, letter: &dyn Letter, secret: Option<&SecretString>,
+    tx: &mut Tx,
+    now: Timestamp,
+    to: &Recipient,
+    letter: &dyn Letter,
+    secret: Option<&SecretString>,
 ) -> Result<Option<LetterId>, Fault> {
     let topic = letter.topic();
     if let Some(topic) = topic

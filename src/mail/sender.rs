@@ -12,12 +12,12 @@ use lettre::transport::smtp;
 use lettre::{Address, Message, SmtpTransport, Transport};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::store::{self, Posted};
 use super::mailboxes::{self, Slip};
+use super::store::{self, Posted};
 use super::{Desk, TRIES, backoff};
 use crate::clock::Clock;
 use crate::db::{Db, Fault};
-use crate::ids::{LeaseId};
+use crate::ids::LeaseId;
 use crate::secret::Keyring;
 
 /// How many letters one turn takes.

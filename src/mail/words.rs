@@ -219,7 +219,8 @@ impl Language {
     pub(super) fn moment(self, readable: &str) -> String {
         let Ok(at) = NaiveDateTime::parse_from_str(readable, "%d %b %Y, %H:%M UTC") else { return readable.to_owned() };
         let (day, year, time) = (at.day().to_string(), at.year().to_string(), at.format("%H:%M").to_string());
-        let words = Words::default().with("day", &day).with("year", &year).with("time", &time).with("month", &Amount(i64::from(at.month())));
+        let words =
+            Words::default().with("day", &day).with("year", &year).with("time", &time).with("month", &Amount(i64::from(at.month())));
         self.say("moment", None, &words).unwrap_or_else(|_| readable.to_owned())
     }
 }

@@ -62,9 +62,7 @@ pub async fn show(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<Htt
 
 /// `POST /mail/unsubscribe`: stops them, or lets them come again. A mail program stops them with one click of its own
 /// (RFC 8058 3.2): it knows the token and nothing else, and that is enough. To let them come again takes the hub's own form.
-pub async fn change(
-    hub: Data<Hub>, visit: Visit, link: Query<Link>, form: Submitted,
-) -> Result<Either<HttpResponse, Redirect>, Error> {
+pub async fn change(hub: Data<Hub>, visit: Visit, link: Query<Link>, form: Submitted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let Some(slip) = Slip::read(&hub.ring, &link.token) else { return Ok(Either::Left(page(&hub, &visit, &link.token).await?)) };
     let restarts = form.fields.text("act") == "restart";
     if restarts && !form.own {

@@ -13,7 +13,9 @@ use actix_web::http::StatusCode;
 use belfry::accounts::Role;
 use belfry::db::Fault;
 use belfry::ids::LetterId;
-use belfry::mail::{self, EmailAddress, LetterState, Outbox, PasswordChanged, Posted, Recipient, Sender};
+use belfry::mail::{
+    self, Carrier, EmailAddress, KeyOld, Letter, LetterState, Outbox, PasswordChanged, Posted, PushOn, Recipient, Sender, Slip, Topic,
+};
 use futures_util::future::join_all;
 use secrecy::SecretString;
 
@@ -213,7 +215,8 @@ async fn hub_with(sink: &Sink) -> TestHub {
 fn another(hub: &TestHub, sink: &Sink) -> Outbox {
     let sender = Sender { hub: "Belfry", address: "hub@hub.example", contact: None };
     let url = SecretString::from(sink.url.clone());
-    Outbox::new(hub.hub.db.clone(), hub.clock.clone(), sender, Some(&url), false).unwrap()
+    let carrier = Carrier::new(sender, Some(&url)).unwrap();
+    Outbox::new(hub.hub.db.clone(), hub.clock.clone(), carrier, hub.hub.ring.clone(), hub.hub.desk.clone(), false)
 }
 
 /// Registers a site, with what is typed in place of what stands in [`FORM`].
@@ -531,18 +534,216 @@ async fn a_secret_goes_nowhere_but_into_its_link() {
     }
 }
 
-/// Should a door ever let it in, the act fails, and nothing is mailed.
+/// Should a door ever let it in, it is no place any more. A link for a secret in a letter without one is a mistake of ours:
+/// the act fails, and nothing is mailed.
 #[actix_web::test]
 async fn a_letter_without_a_secret_has_no_place_for_one() {
     let hub = TestHub::start().await;
-    let (now, place) = (hub.clock.now(), hub.hub.desk.secret_link("/x"));
-    let posted = hub.hub.db.write(move |tx| {
-        let address = EmailAddress::parse("ada@school.example").unwrap();
-        let to = Recipient { account: None, site: None, address, name: "Ada".into(), language: "en".into() };
-        mail::post(tx, now, &to, &password_changed(&place), None)
-    });
-    assert!(matches!(posted.await, Err(Fault::Unreadable(_))));
+    let place = hub.hub.desk.secret_link("/x");
+    let wrong = PasswordChanged { hub: "Belfry".into(), name: "Ada".into(), link_reset: place.clone() };
+    assert!(matches!(post(&hub, "ada@school.example", wrong).await, Err(Fault::Unreadable(_))));
     assert!(letters(&hub).await.is_empty());
+    post(&hub, "ada@school.example", password_changed(&place)).await.unwrap();
+    assert!(!letter(&hub, "password_changed").await.full_text().contains('\u{1}'));
+}
+
+/// Posts a letter that has no secret.
+async fn post(hub: &TestHub, to: &str, letter: impl Letter + Send + 'static) -> Result<Option<LetterId>, Fault> {
+    post_to(hub, to, "Ada", "en", Box::new(letter)).await
+}
+
+async fn post_to(hub: &TestHub, to: &str, name: &str, language: &str, letter: Box<dyn Letter + Send>) -> Result<Option<LetterId>, Fault> {
+    let now = hub.clock.now();
+    let address = EmailAddress::parse(to).unwrap();
+    let to = Recipient { account: None, site: None, address, name: name.to_owned(), language: language.to_owned() };
+    hub.hub.db.write(move |tx| mail::post(tx, now, &to, letter.as_ref(), None)).await
+}
+
+fn push_on() -> PushOn {
+    PushOn {
+        hub: "Belfry".into(),
+        name: "Ada".into(),
+        site_name: "School".into(),
+        site_url: "https://moodle.school.example".into(),
+        link: "https://hub.example/my/sites/1".into(),
+    }
+}
+
+fn key_old() -> KeyOld {
+    KeyOld {
+        hub: "Belfry".into(),
+        name: "Ada".into(),
+        site_name: "School".into(),
+        site_url: "https://moodle.school.example".into(),
+        prefix: "belfry_s_abc".into(),
+        since: "2 Dec 2025, 09:00 UTC".into(),
+        link: "https://hub.example/my/sites/1/keys".into(),
+    }
+}
+
+impl Mail {
+    /// A header in one line.
+    fn header(&self, name: &str) -> Option<String> {
+        let (headers, _) = self.source.split_once("\n\n").unwrap();
+        let headers = headers.replace("\n ", " ");
+        let mut found = headers.lines().filter_map(|line| line.strip_prefix(&format!("{name}: ")).map(|value| value.trim().to_owned()));
+        let first = found.next();
+        assert!(found.next().is_none(), "{name} is there twice");
+        first
+    }
+}
+
+#[actix_web::test]
+async fn letters_that_need_not_come_say_how_to_stop_them() {
+    let sink = Sink::start();
+    let hub = hub_with(&sink).await;
+    post_to(&hub, "Ada@School.example", "Ada", "es_mx", Box::new(push_on())).await.unwrap();
+    until_state(&hub, "push_on", LetterState::Sent).await;
+    let mail = &sink.mails()[0];
+    let token = Slip { mailbox: "ada@school.example".into(), topic: Topic::Push }.token(&hub.hub.ring);
+    let link = format!("http://127.0.0.1:8080/mail/unsubscribe?token={token}");
+    assert_eq!(mail.header("List-Unsubscribe"), Some(format!("<{link}>")));
+    assert_eq!(mail.header("List-Unsubscribe-Post").as_deref(), Some("List-Unsubscribe=One-Click"));
+    assert_eq!(mail.header("Content-Language").as_deref(), Some("es"));
+    assert_eq!(mail.link(), link);
+    assert!(mail.part("text/html").contains(&format!("href=\"{link}\"")));
+    let posted = letter(&hub, "push_on").await;
+    assert!(posted.language == "es" && !posted.full_text().contains(&token) && !posted.masked_text().contains('\u{1}'));
+
+    post(&hub, "ada@school.example", password_changed("Ada")).await.unwrap();
+    until_state(&hub, "password_changed", LetterState::Sent).await;
+    assert_eq!(sink.mails()[1].header("List-Unsubscribe"), None);
+}
+
+/// RFC 8058 3.1: a POST from a mail program, which has neither cookies nor a form of ours.
+#[actix_web::test]
+async fn one_click_stops_letters_of_one_topic_to_one_mailbox() {
+    let hub = TestHub::start().await;
+    let path =
+        format!("/mail/unsubscribe?token={}", Slip { mailbox: "ada@school.example".into(), topic: Topic::Push }.token(&hub.hub.ring));
+    let bodies = [
+        ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click".to_owned()),
+        (
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n".to_owned(),
+        ),
+    ];
+    assert!(post(&hub, "ada@school.example", push_on()).await.unwrap().is_some());
+    for (kind, body) in bodies {
+        let answer =
+            hub.send(actix_web::http::Method::POST, &path, &[("Content-Type", kind), ("Origin", "https://mail.example")], body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        assert!(post(&hub, "ADA@school.example", push_on()).await.unwrap().is_none(), "{kind}");
+        let again = hub.hub.db.write(|tx| mail::restart(tx.conn(), "ada@school.example", Topic::Push));
+        again.await.unwrap();
+    }
+    let stop = hub.send(actix_web::http::Method::POST, &path, &[], "List-Unsubscribe=One-Click").await;
+    assert_eq!(stop.status, StatusCode::OK);
+    assert!(post(&hub, "ada@school.example", key_old()).await.unwrap().is_some(), "another topic");
+    assert!(post(&hub, "ada@school.example", password_changed("Ada")).await.unwrap().is_some(), "one that must come");
+    assert!(post(&hub, "bea@school.example", push_on()).await.unwrap().is_some(), "another mailbox");
+    assert_eq!(letters(&hub).await.len(), 4);
+}
+
+#[actix_web::test]
+async fn a_page_stops_letters_and_lets_them_come_again() {
+    let hub = TestHub::start().await;
+    let slip = Slip { mailbox: "ada@school.example".into(), topic: Topic::Reminders };
+    let path = format!("/mail/unsubscribe?token={}", slip.token(&hub.hub.ring));
+    let stopped = async || hub.hub.db.read(|conn| mail::is_stopped(conn, "ada@school.example", Topic::Reminders)).await.unwrap();
+    let mut browser = hub.browser();
+    let page = browser.get(&path).await;
+    assert!(page.body.contains("a…@school.example") && page.body.contains("an access key of a site is old"), "{}", page.body);
+    assert!(page.body.contains("Stop these letters") && !page.body.contains("ada@school"), "{}", page.body);
+    assert!(!stopped().await, "who looks changes nothing");
+
+    let answer = browser.post(&path, &[("act", "stop")]).await;
+    assert_eq!((answer.status, answer.headers["location"].as_str()), (StatusCode::SEE_OTHER, path.as_str()));
+    assert!(stopped().await);
+    assert!(browser.get(&path).await.body.contains("Let them come again"));
+
+    assert_eq!(browser.post_bare(&path, &[("act", "restart")], &[]).await.status, StatusCode::FORBIDDEN, "not the hub's own form");
+    assert!(stopped().await);
+    assert_eq!(browser.post(&path, &[("act", "restart")]).await.status, StatusCode::SEE_OTHER);
+    assert!(!stopped().await);
+}
+
+#[actix_web::test]
+async fn a_link_that_the_hub_has_not_made_stops_nothing() {
+    let hub = TestHub::start().await;
+    let good = Slip { mailbox: "ada@school.example".into(), topic: Topic::Push }.token(&hub.hub.ring);
+    let mut browser = hub.browser();
+    for token in ["", "x", &good[1..], &good[..good.len() - 4], "%00%ff", &"A".repeat(9_000)] {
+        let path = format!("/mail/unsubscribe?token={token}");
+        assert_eq!(browser.get(&path).await.status, StatusCode::NOT_FOUND, "{token}");
+        assert_eq!(browser.post(&path, &[("act", "stop")]).await.status, StatusCode::NOT_FOUND, "{token}");
+    }
+    assert_eq!(browser.get("/mail/unsubscribe").await.status, StatusCode::NOT_FOUND);
+    assert!(!hub.hub.db.read(|conn| mail::is_stopped(conn, "ada@school.example", Topic::Push)).await.unwrap());
+}
+
+#[actix_web::test]
+async fn a_mailbox_that_refuses_is_noted_until_it_takes_a_letter() {
+    let sink = Sink::start();
+    let hub = hub_with(&sink).await;
+    let refusing = async || hub.hub.db.read(|conn| mail::refusing(conn, 10)).await.unwrap();
+    for (words, counts) in [("550 5.7.1 looks like spam", 0), ("550 5.1.1 no such mailbox", 1), ("552 5.2.2 it is full", 1)] {
+        sink.refuse(At::Recipient, words);
+        hub.clock.advance(Duration::from_secs(1));
+        let id = post(&hub, "Ada@School.example", password_changed("Ada")).await.unwrap().unwrap();
+        until(&hub, words, async || letter(&hub, "password_changed").await.state() == LetterState::GivenUp).await;
+        let found = refusing().await;
+        assert_eq!(found.len(), counts, "{words}");
+        if let Some(found) = found.first() {
+            assert_eq!((found.email_key.as_str(), found.letter_id), ("ada@school.example", Some(id)));
+            assert!(found.why.contains(words.split_once(' ').unwrap().1), "{}", found.why);
+        }
+    }
+    let (one, count) = hub
+        .hub
+        .db
+        .read(|conn| Ok::<_, Fault>((mail::is_refusing(conn, "ada@school.example")?, mail::count_refusing(conn)?)))
+        .await
+        .unwrap();
+    assert!(one.is_some() && count == 1);
+
+    sink.accept();
+    post(&hub, "ada@school.example", password_changed("Ada")).await.unwrap();
+    until_state(&hub, "password_changed", LetterState::Sent).await;
+    assert!(refusing().await.is_empty());
+}
+
+/// Whatever stands in whichever field of whichever letter: one reader, no header of somebody else's.
+#[actix_web::test]
+async fn no_field_of_a_letter_can_bring_a_header_along() {
+    const ATTACK: &str = "x\r\nBcc: evil@example.com";
+    let sink = Sink::start();
+    let hub = hub_with(&sink).await;
+    let now = hub.clock.now();
+    let posted = hub.hub.db.write(move |tx| {
+        let all = crate::letters::letters(&|name, _| if name.starts_with("link") { "https://hub.example/x".into() } else { ATTACK.into() });
+        for letter in &all {
+            let address = EmailAddress::parse("ada@school.example").unwrap();
+            let to = Recipient { account: None, site: None, address, name: ATTACK.into(), language: ATTACK.into() };
+            mail::post(tx, now, &to, letter.as_ref(), None)?;
+        }
+        Ok::<_, Fault>(all.len())
+    });
+    let posted = posted.await.unwrap();
+    until(&hub, "all are sent", async || letters(&hub).await.iter().all(|letter| letter.state() == LetterState::Sent)).await;
+    let mails = sink.mails();
+    assert_eq!((mails.len(), sink.count("ada@school.example")), (posted, posted));
+    for mail in mails {
+        assert_eq!(mail.header("Bcc"), None, "{}", mail.source);
+        assert!(mail.header("To").unwrap().ends_with("<ada@school.example>") && mail.header("Subject").is_some(), "{}", mail.source);
+        let (headers, _) = mail.source.split_once("\n\n").unwrap();
+        for line in headers.lines() {
+            let name = line.split(':').next().unwrap();
+            let known = ["From", "To", "Subject", "Reply-To", "Auto-Submitted", "Content-Language", "Message-ID", "MIME-Version", "Date"];
+            let known = known.contains(&name) || ["Content-Type", "List-Unsubscribe", "List-Unsubscribe-Post"].contains(&name);
+            assert!(line.starts_with([' ', '\t']) || known, "{line}");
+        }
+    }
 }
 
 #[actix_web::test]

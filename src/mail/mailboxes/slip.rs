@@ -61,14 +61,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_says_what_it_was_made_of_and_nothing_else(mailbox in "\\PC{1,60}@[a-z. ]{1,20}", topic in prop::sample::select(Topic::ALL), at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn a_token_says_what_it_was_made_of_and_nothing_else(mailbox in "\\PC{1,60}@[a-z. ]{1,20}", topic in prop::sample::select(Topic::ALL), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
             let slip = Slip { mailbox, topic };
             let token = slip.token(&ring("one"));
             prop_assert!(Slip::read(&ring("one"), &token).is_some_and(|read| read == slip));
             prop_assert!(Slip::read(&ring("two"), &token).is_none());
             let mut bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             prop_assert!(Slip::read(&ring("one"), &URL_SAFE_NO_PAD.encode(bytes)).is_none());
         }
 
