@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::mailboxes::{self, Slip};
 use super::store::{self, Posted};
+use super::words::line;
 use super::{Desk, TRIES, backoff};
 use crate::clock::Clock;
 use crate::db::{Db, Fault};
@@ -239,7 +240,7 @@ impl Outbox {
     async fn show(&self, letter: &Posted, mine: LeaseId) -> Result<(), Fault> {
         if self.show_letters {
             let rule = "-".repeat(72);
-            let (to, subject, text) = (&letter.to_address, &letter.subject, letter.full_text());
+            let (to, subject, (text, _)) = (&letter.to_address, &letter.subject, letter.to_send(self.stop_link(letter).as_deref()));
             // A console that is gone is no reason to stop: the outbox has the letter too.
             let _ = writeln!(std::io::stdout(), "{rule}\nMail to {to} (no SMTP server is set)\n{subject}\n\n{text}\n{rule}");
         } else {
@@ -249,15 +250,22 @@ impl Outbox {
         self.db.write(move |tx| store::shown(tx.conn(), id, mine, now, now + REST)).await
     }
 
+    /// Where the reader of a letter stops letters like it.
+    fn stop_link(&self, letter: &Posted) -> Option<String> {
+        let (topic, address) = (letter.topic()?, letter.address().ok()?);
+        Some(self.desk.stop_link(&self.ring, &Slip { mailbox: address.key(), topic }))
+    }
+
     fn message(&self, letter: &Posted) -> anyhow::Result<Message> {
         anyhow::ensure!(!letter.has_lost_its_link(), "the link in it works no more");
         let address = letter.address().map_err(anyhow::Error::msg)?;
-        let to = Mailbox::new(Some(letter.to_name.clone()).filter(|name| !name.is_empty()), address.inner().clone());
+        let name = line(&letter.to_name).trim().to_owned();
+        let to = Mailbox::new(Some(name).filter(|name| !name.is_empty()), address.inner().clone());
         let mut message = Message::builder().from(self.carrier.from.clone()).to(to).subject(&letter.subject);
         if let Some(reply_to) = &self.carrier.reply_to {
             message = message.reply_to(reply_to.clone());
         }
-        let stop = letter.topic().map(|topic| self.desk.stop_link(&self.ring, &Slip { mailbox: address.key(), topic }));
+        let stop = self.stop_link(letter);
         if let Some(link) = &stop {
             // One click in the mail program is enough (RFC 8058).
             message = message.raw_header(header("List-Unsubscribe", format!("<{link}>")));

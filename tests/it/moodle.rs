@@ -136,7 +136,7 @@ async fn a_newcomer_at_a_known_address_is_held_and_the_registered_site_goes_on()
     assert_eq!(known.update(&[]).await.body, "true");
     assert_eq!(known.push_with(&key).await.said(), "202");
     let letter = hub.letter("newcomer").await.unwrap();
-    assert!(letter.contains("another Moodle wants to register"), "{letter}");
+    assert!(letter.contains("Another Moodle wants to register"), "{letter}");
     // The registered site's contact gets one letter a day, whoever comes.
     let mut third = Moodle::new(&hub, URL, "TzMwWuzf04zuDh0F4sxdAbeeyGI65piIthird.example20261123022837");
     third.register().await;
