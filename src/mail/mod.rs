@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use address::EmailAddress;
 pub use cases::{CaseFacts, CaseLetter, CaseStep, Draft, Sign, draft, preview};
 pub use letters::*;
-pub use mailboxes::{Refusing, Slip, Topic, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
+pub use mailboxes::{Refusing, Slip, Topic, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
 pub use sender::{Carrier, Outbox, Sender};
 pub use sheet::Text;
 pub use store::{LetterState, Posted, about_site, again, counts, find, page, posted_since, trim};

@@ -3,7 +3,7 @@ use std::time::Duration;
 use diesel::dsl;
 use diesel::prelude::*;
 
-use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE};
+use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE, mailboxes};
 use crate::clock::Timestamp;
 use crate::db::schema::letters;
 use crate::db::{Conn, Fault};
@@ -242,12 +242,13 @@ pub fn again(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<bool, Faul
     Ok(due == 1)
 }
 
-/// Deletes letters that were sent or given up more than 90 days ago. Gives how many.
+/// Deletes letters that were sent or given up more than 90 days ago, and refusals as old. Gives how many letters.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
     let before = now - KEPT;
+    mailboxes::trim(conn, before)?;
     Ok(diesel::delete(letters::table.filter(letters::sent_at.lt(before).or(letters::failed_at.lt(before)))).execute(conn)?)
 }
 

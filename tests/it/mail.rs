@@ -708,6 +708,7 @@ async fn a_mailbox_that_refuses_is_noted_until_it_takes_a_letter() {
     assert!(one.is_some() && count == 1);
 
     sink.accept();
+    hub.clock.advance(Duration::from_secs(1));
     post(&hub, "ada@school.example", password_changed("Ada")).await.unwrap();
     until_state(&hub, "password_changed", LetterState::Sent).await;
     assert!(refusing().await.is_empty());
@@ -822,8 +823,10 @@ async fn letters_are_forgotten_three_months_after_their_end() {
     };
     hub.clock.advance(Duration::from_secs(89 * 86_400));
     assert_eq!(trim().await, 0);
+    assert_eq!(hub.hub.db.read(mail::count_refusing).await.unwrap(), 1);
     hub.clock.advance(Duration::from_secs(2 * 86_400));
     assert_eq!(trim().await, 2);
+    assert_eq!(hub.hub.db.read(mail::count_refusing).await.unwrap(), 0, "who has refused one, too");
     let kept = letters(&hub).await;
     assert_eq!(kept.iter().map(|letter| letter.kind.as_str()).collect::<Vec<_>>(), ["password_changed"], "what waits is kept");
 }

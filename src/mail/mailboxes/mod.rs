@@ -4,8 +4,8 @@ mod slip;
 mod store;
 
 pub use slip::Slip;
-pub use store::{Refusing, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
-pub(super) use store::{accepts, refuses};
+pub use store::{Refusing, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
+pub(super) use store::{accepts, refuses, trim};
 
 use crate::db::types::text_enum;
 
