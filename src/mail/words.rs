@@ -178,20 +178,36 @@ fn number(value: f64) -> FluentValue<'static> {
     FluentValue::Number(FluentNumber::new(value, FluentNumberOptions::default()))
 }
 
-/// Whether a character would do something instead of being seen: end a line, stand for a secret, or turn the direction of
-/// what follows.
+/// Whether a character turns the direction of what follows.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character would do something instead of being seen: end a line, stand for a secret, or turn a direction.
 fn acts(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || turns(c) || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Somebody's words as part of a line of ours.
 pub(super) fn line(text: &str) -> Cow<'_, str> {
-    if text.contains(acts) { Cow::Owned(text.replace(acts, " ")) } else { Cow::Borrowed(text) }
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !turns(*c)).map(|c| if acts(c) { ' ' } else { c }).collect())
 }
 
-/// Somebody's words as lines of their own.
+/// The marks around a name that keep its direction to itself.
+const MARKS: [char; 2] = ['\u{2068}', '\u{2069}'];
+
+/// Somebody's words as lines of their own. Marks that came with a draft of ours stay, where each has its other half.
 pub(super) fn lines(text: &str) -> Vec<String> {
-    text.trim().lines().map(|one| line(one).trim_end().to_owned()).collect()
+    let keep = |one: &str| {
+        let [opened, closed] = MARKS.map(|mark| one.matches(mark).count());
+        let kept = |c: &char| !turns(*c) || (opened == closed && MARKS.contains(c));
+        let shown = |c: char| if acts(c) && !turns(c) { ' ' } else { c };
+        one.chars().filter(kept).map(shown).collect::<String>().trim_end().to_owned()
+    };
+    text.trim().lines().map(keep).collect()
 }
 
 impl Language {

@@ -209,3 +209,18 @@ fn words_that_are_missing_are_a_fault_and_no_letter() {
         assert!(Language::German.say(id, part, &Words::default()).is_err(), "{id} {part:?}");
     }
 }
+
+#[test]
+fn what_would_act_does_not() {
+    assert_eq!(line("a\r\nb\u{1}c\u{2028}d\u{202e}e\u{2066}f\u{2068}g\u{2069}"), "a  b c defg");
+    let marked = "\u{2068}Ada\u{2069} \u{202e}x";
+    assert_eq!(lines(&format!(" {marked}\r\n\r\n\u{2069}{marked}\t")), ["\u{2068}Ada\u{2069} x", "", "Ada x"]);
+}
+
+/// A moment of ours, or a line of evidence, becomes part of another line: in Arabic its marks give way to those around it.
+#[test]
+fn no_mark_of_direction_is_left_alone() {
+    let until = Language::Arabic.moment("2 Dec 2026, 09:05 UTC");
+    let said = Language::Arabic.say("draft-limit", Some("until"), &Words::default().with("until", &until)).unwrap();
+    assert!(said.contains("\u{2068}2 ديسمبر 2026، 09:05 بالتوقيت العالمي\u{2069}"), "{said}");
+}
