@@ -63,6 +63,8 @@ rows! { page_rows, configure_pages {
     POST "/leaked-key"                        public::leaked_key::submit,      Who::Anyone;
     GET  "/mail/unsubscribe"                  public::unsubscribe::show,       Who::Anyone;
     POST "/mail/unsubscribe"                  public::unsubscribe::change,     Who::Foreign;
+    GET  "/report-abuse"                      public::report_abuse::show,      Who::Anyone;
+    POST "/report-abuse"                      public::report_abuse::submit,    Who::Anyone;
     GET  "/login"                             public::login::show,             Who::Anyone;
     POST "/login"                             public::login::submit,           Who::Anyone;
     POST "/logout"                            public::login::logout,           Who::Anyone;
@@ -101,6 +103,8 @@ rows! { page_rows, configure_pages {
     POST "/my/sites/{site}/settings"          my::settings::save,              Who::Account;
     POST "/my/sites/{site}/pair"              my::moodle::pair,                Who::Account;
     POST "/my/sites/{site}/newcomers/{newcomer}" my::moodle::decide,           Who::Account;
+    GET  "/my/sites/{site}/appeal"            my::appeal::show,                Who::Account;
+    POST "/my/sites/{site}/appeal"            my::appeal::send,                Who::Account;
     POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::Account;
 
     GET  "/staff"                             staff::home::show,               ANALYST;
@@ -120,6 +124,20 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/limits/release" staff::limits::release,          REVIEWER;
     GET  "/staff/settings"                    staff::settings::show,           ANALYST;
     POST "/staff/settings"                    staff::settings::change,         ADMIN_SURE;
+    GET  "/staff/abuse"                       staff::abuse::index,             ANALYST;
+    POST "/staff/abuse"                       staff::abuse::open,              REVIEWER;
+    GET  "/staff/abuse/new"                   staff::abuse::new,               REVIEWER;
+    POST "/staff/abuse/reports/{report}/done" staff::abuse::done,              REVIEWER;
+    GET  "/staff/abuse/{case}"                staff::case::show,               ANALYST;
+    POST "/staff/abuse/{case}/warn"           staff::case_acts::warn,          REVIEWER;
+    POST "/staff/abuse/{case}/limit"          staff::case_acts::limit,         REVIEWER;
+    POST "/staff/abuse/{case}/push-off"       staff::case_acts::push_off,      REVIEWER;
+    POST "/staff/abuse/{case}/suspend"        staff::case_acts::suspend,       Who::StaffSure(Role::Reviewer);
+    POST "/staff/abuse/{case}/lift"           staff::case_acts::lift,          REVIEWER;
+    POST "/staff/abuse/{case}/close"          staff::case_acts::close,         REVIEWER;
+    POST "/staff/abuse/{case}/note"           staff::case_acts::note,          REVIEWER;
+    POST "/staff/abuse/{case}/assign"         staff::case_acts::assign,        REVIEWER;
+    POST "/staff/abuse/{case}/answer"         staff::case_acts::answer,        REVIEWER;
     GET  "/staff/jobs"                        staff::jobs::show,               ANALYST;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;

@@ -11,4 +11,4 @@ pub use life::{
 };
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};
-pub use store::{end_other_sessions, end_session, end_session_of, find, session, sessions_of, touch_session, trim};
+pub use store::{acting_team, end_other_sessions, end_session, end_session_of, find, session, sessions_of, touch_session, trim};

@@ -24,6 +24,16 @@ pub fn find(conn: &mut Conn, id: AccountId) -> Result<Option<Account>, Fault> {
     Ok(accounts::table.find(id).select(Account::as_select()).first(conn).optional()?)
 }
 
+/// The members of the hub's team who can act on something, by their names: those that may log in and are no mere readers.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn acting_team(conn: &mut Conn, most: i64) -> Result<Vec<Account>, Fault> {
+    let acting = accounts::role.eq_any([Role::Reviewer, Role::Admin]).and(accounts::disabled_at.is_null());
+    let team = accounts::table.filter(acting).order((accounts::name, accounts::id)).limit(most);
+    Ok(team.select(Account::as_select()).load(conn)?)
+}
+
 pub(super) fn by_email(conn: &mut Conn, key: &str) -> Result<Option<Account>, Fault> {
     Ok(accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn).optional()?)
 }

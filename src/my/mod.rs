@@ -1,6 +1,7 @@
 //! Pages for a site's admin: `/my`, `/account`. Whatever is asked for is looked up as the account's own.
 
 pub mod account;
+pub mod appeal;
 pub mod broadcasts;
 pub mod devices;
 pub mod devices_file;

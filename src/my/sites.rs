@@ -6,6 +6,7 @@ use actix_web::web::{Data, Path};
 use askama::Template;
 use serde::Deserialize;
 
+use super::appeal::has_matter;
 use super::moodle::{Moodle, Newcomer};
 use super::views::{self, Next, Recent, SiteHead};
 use crate::db::Conn;
@@ -69,6 +70,8 @@ struct SitePage {
     recent: Vec<Recent>,
     moodle: Moodle,
     newcomers: Vec<Newcomer>,
+    /// The hub's team has said something about the site.
+    has_matter: bool,
 }
 
 /// `GET /my/sites/{site}`
@@ -78,10 +81,10 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
         let (recent, chart, delivered) = views::pushes(conn, id, now, 10)?;
-        let (moodle, newcomers) = (Moodle::of(conn, &site)?, Newcomer::of(conn, &site)?);
+        let (moodle, newcomers) = (Moodle::of(conn, &site)?, (Newcomer::of(conn, &site)?, has_matter(conn, &site)?));
         Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, (recent, chart, delivered), moodle, newcomers))
     });
-    let (site, keys, devices, (recent, chart, delivered), moodle, newcomers) = read.await?;
+    let (site, keys, devices, (recent, chart, delivered), moodle, (newcomers, has_matter)) = read.await?;
     let max_users = hub.max_users(id);
     let working = views::working(&keys, now);
     let page = SitePage {
@@ -95,6 +98,7 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
         limits: limits(&hub, &site),
         moodle,
         newcomers,
+        has_matter,
         site: SiteHead::new(&site, max_users),
         chart,
         recent,

@@ -142,13 +142,19 @@ impl Next {
                 at("/verify"),
                 "Verify the site",
             ),
-            (SiteState::Suspended, _) => {
-                Self::only("This site is suspended", "Read below why. Answer the mail that told you, or write to the hub's team.")
-            }
+            (SiteState::Suspended, _) => Self::to(
+                "This site is suspended",
+                "None of its pushes goes through. Read why, and answer the hub's team.",
+                at("/appeal"),
+                "Read why and answer",
+            ),
             (SiteState::Unregistered, _) => Self::only("This site has left the hub", "Register it again to use push."),
-            (SiteState::Active, Some(PushOff::Staff)) => {
-                Self::only("Push is switched off", "Write to the hub's team: they have switched it off.")
-            }
+            (SiteState::Active, Some(PushOff::Staff)) => Self::to(
+                "Push is switched off",
+                "The hub's team has switched it off. Read why, and answer them.",
+                at("/appeal"),
+                "Read why and answer",
+            ),
             (SiteState::Active, Some(PushOff::OverUserLimit)) => Self::to(
                 "Push is off: too many users",
                 "If the number of users is wrong, correct it under Settings. If it is right, write to the hub's team: they may raise the limit for your site.",

@@ -6,5 +6,6 @@ pub mod leaked_key;
 pub mod login;
 pub mod password;
 pub mod register;
+pub mod report_abuse;
 pub mod texts;
 pub mod unsubscribe;

@@ -1,5 +1,9 @@
 //! Pages for the hub team: `/staff`.
 
+pub mod abuse;
+pub mod case;
+pub mod case_acts;
+mod case_mail;
 pub mod home;
 pub mod jobs;
 pub mod keys;

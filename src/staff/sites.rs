@@ -7,6 +7,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::outbox::LetterRow;
+use crate::abuse;
 use crate::accounts::{self, Account, Role};
 use crate::audit::{self, Reason};
 use crate::db::{Conn, Fault};
@@ -355,15 +356,15 @@ pub async fn verify(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fie
     }))
 }
 
-/// `POST /staff/sites/{site}/suspend`
+/// `POST /staff/sites/{site}/suspend`: with a case on which its owner can answer.
 pub async fn suspend(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(fields): Posted) -> Result<Answer, Error> {
     let id = site.into_inner();
     let reason = match reason(&hub, &staff, id, "suspend", &fields).await? {
         Ok(reason) => reason,
         Err(page) => return Ok(Either::Left(page)),
     };
-    let (now, by, desk) = (hub.clock.now(), staff.actor(), hub.desk.clone());
-    hub.db.write(move |tx| sites::suspend(tx, &desk, now, by, id, &reason)).await?;
+    let (now, by, again) = (hub.clock.now(), staff.actor(), hub.clone());
+    hub.db.write(move |tx| abuse::suspend_site(tx, &again.clerk(), now, by, id, &reason).map(drop).map_err(Error::from)).await?;
     Ok(Either::Right(to(id).flash("ok", "The site is suspended: its pushes are refused from now on. Its contact is told by mail.")))
 }
 
@@ -374,8 +375,8 @@ pub async fn lift(hub: Data<Hub>, staff: Staff, site: Path<SiteId>, Posted(field
         Ok(reason) => reason,
         Err(page) => return Ok(Either::Left(page)),
     };
-    let (now, by, desk) = (hub.clock.now(), staff.actor(), hub.desk.clone());
-    hub.db.write(move |tx| sites::lift(tx, &desk, now, by, id, &reason)).await?;
+    let (now, by, again) = (hub.clock.now(), staff.actor(), hub.clone());
+    hub.db.write(move |tx| abuse::lift_site(tx, &again.clerk(), now, by, id, &reason).map(drop).map_err(Error::from)).await?;
     Ok(Either::Right(to(id).flash("ok", "The suspension is lifted. The site's contact is told by mail.")))
 }
 

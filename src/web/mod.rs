@@ -10,7 +10,7 @@ mod page;
 mod respond;
 
 pub use assets::{Assets, serve as serve_asset};
-pub use chart::{Bar, Chart};
+pub use chart::{Bar, Chart, Measured, One};
 pub use client::Proxies;
 pub use face::{ErrorPage, come_back, status_of, tell_when};
 pub use fields::{Check, Field, Fields, Opt, options};

@@ -3,6 +3,7 @@
 
 mod api;
 mod broadcasts;
+mod cases;
 mod devices;
 mod gateway;
 mod house;
