@@ -53,14 +53,7 @@ fn letter_for(clerk: &Clerk, site: &Site, case: &Case, step: Step, told: Told, n
 ///
 /// # Errors
 /// [`CaseError::Unknown`] when there is no such case.
-pub fn draft(
-    conn: &mut Conn,
-    clerk: &Clerk,
-    case: CaseId,
-    step: Step,
-    reason: &str,
-    until: Option<Timestamp>,
-) -> Result<Told, CaseError> {
+pub fn draft(conn: &mut Conn, clerk: &Clerk, case: CaseId, step: Step, reason: &str, until: Option<Timestamp>) -> Result<Told, CaseError> {
     let case = store::find(conn, case)?.ok_or(CaseError::Unknown)?;
     let site = sites::find(conn, case.site_id)?.ok_or(CaseError::Unknown)?;
     let signals = store::signals_of(conn, case.id)?;
@@ -147,7 +140,14 @@ fn tell_team(tx: &mut Tx, clerk: &Clerk, now: Timestamp, letter: &dyn Letter) ->
 }
 
 /// Tells the team's own mailbox of a new case.
-pub(super) fn tell_team_of_case(tx: &mut Tx, clerk: &Clerk, now: Timestamp, site: &Site, case: &Case, finding: &Finding) -> Result<(), Fault> {
+pub(super) fn tell_team_of_case(
+    tx: &mut Tx,
+    clerk: &Clerk,
+    now: Timestamp,
+    site: &Site,
+    case: &Case,
+    finding: &Finding,
+) -> Result<(), Fault> {
     let letter = CaseOpened {
         hub: clerk.desk.hub(),
         number: case.number,

@@ -42,7 +42,7 @@ pub struct Clerk<'a> {
 /// person says so.
 ///
 /// # Errors
-/// [`CaseError::Unknown`] when there is no such site.
+/// [`CaseError::Unknown`] when there is no such site; [`CaseError::NotNow`] when a person names one that nobody has confirmed.
 pub fn raise(
     tx: &mut Tx,
     clerk: &Clerk,
@@ -54,6 +54,12 @@ pub fn raise(
 ) -> Result<Raised, CaseError> {
     tx.alone()?;
     let about = sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
+    // What nobody confirms is forgotten after a while, and can do nothing until then.
+    if about.state == SiteState::Registered {
+        let words =
+            "The e-mail address of this site's contact is not confirmed yet. It can't push, and is forgotten by itself if that stays so.";
+        return if by == Actor::Hub { Ok(Raised::Quiet) } else { Err(CaseError::NotNow(words)) };
+    }
     let words = words.map_or_else(|| summary(finding), str::to_owned);
     let raised = match store::open_of(tx.conn(), site)? {
         Some(case) => join(tx, now, by, &case, finding, &words)?,
@@ -68,15 +74,7 @@ pub fn raise(
     Ok(raised)
 }
 
-fn open(
-    tx: &mut Tx,
-    clerk: &Clerk,
-    now: Timestamp,
-    by: Actor,
-    site: &Site,
-    finding: &Finding,
-    words: &str,
-) -> Result<Raised, CaseError> {
+fn open(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: &Site, finding: &Finding, words: &str) -> Result<Raised, CaseError> {
     let case = Case {
         id: CaseId::new(now),
         number: store::last_number(tx.conn())? + 1,
@@ -238,12 +236,23 @@ pub fn told_case_of(conn: &mut Conn, site: SiteId) -> Result<Option<Case>, Fault
 /// opened again.
 ///
 /// # Errors
-/// [`CaseError::Unknown`] when the owner was told of no case; [`CaseError::Closed`] when it is over and nothing holds the
+/// [`CaseError::Unknown`] when the owner was told of no case and nothing holds the site; [`CaseError::Closed`] when it is over and nothing holds the
 /// site; [`CaseError::TooMany`] when nobody has answered to the last few.
 pub fn appeal(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: SiteId, words: &Reason) -> Result<CaseId, CaseError> {
     tx.alone()?;
     let known = sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
-    let mut case = told_case_of(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
+    let mut case = match told_case_of(tx.conn(), site)? {
+        Some(told) => told,
+        // Suspended by the command line, or before there were cases.
+        None if known.state == SiteState::Suspended || known.push_stopped => {
+            let id = match store::open_of(tx.conn(), site)? {
+                Some(open) => open.id,
+                None => open_by_hand(tx, clerk, now, by, site, words)?,
+            };
+            store::find(tx.conn(), id)?.ok_or(CaseError::Unknown)?
+        }
+        None => return Err(CaseError::Unknown),
+    };
     if !case.is_open() {
         let braked = sites::brake_of(tx.conn(), site)?.is_some_and(|brake| brake.holds(now));
         if known.state != SiteState::Suspended && !known.push_stopped && !braked {

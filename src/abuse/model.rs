@@ -286,7 +286,8 @@ mod tests {
     #[test]
     fn evidence_comes_back_from_its_text_and_an_older_one_is_read() {
         let at: Timestamp = "2026-01-31T12:10:00Z".parse().unwrap();
-        let evidence = Evidence { total: Some(9), share_percent: Some(44), series: vec![Point::new(at, 4)], samples: vec!["…AHEqMi".into()] };
+        let evidence =
+            Evidence { total: Some(9), share_percent: Some(44), series: vec![Point::new(at, 4)], samples: vec!["…AHEqMi".into()] };
         let text = serde_json::to_string(&evidence).unwrap();
         assert_eq!(serde_json::from_str::<Evidence>(&text).unwrap(), evidence);
         assert_eq!(evidence.series[0].at(), at);

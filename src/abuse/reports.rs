@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};
 use crate::ids::{ReportId, SiteId};
 use crate::mail::EmailAddress;
-use crate::sites;
+use crate::sites::{self, SiteState};
 pub use store::{find_report, loose_reports, reports_of_case};
 
 /// What somebody tells by the public form.
@@ -30,12 +30,15 @@ pub struct NewReport {
 /// about no known site waits for the team.
 ///
 /// # Errors
-/// [`CaseError::Unknown`] when there is no such site.
+/// When it can't be written.
 pub fn report(tx: &mut Tx, clerk: &Clerk, now: Timestamp, new: &NewReport) -> Result<ReportId, CaseError> {
     tx.alone()?;
     let id = ReportId::new(now);
-    store::insert(tx.conn(), id, new, now)?;
-    if let Some(site) = new.site {
+    let known = new.site.map(|site| sites::find(tx.conn(), site)).transpose()?.flatten();
+    // What nobody has confirmed is forgotten after a while: a report about it is about none that is known.
+    let site = known.filter(|site| site.state != SiteState::Registered).map(|site| site.id);
+    store::insert(tx.conn(), id, &NewReport { site, ..new.clone() }, now)?;
+    if let Some(site) = site {
         raise_for(tx, clerk, now, Actor::Hub, site, None)?;
     }
     Ok(id)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::settings::Thresholds;
 pub use crate::settings::Signal;
+use crate::settings::Thresholds;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::model::{Case, CaseEntry, CaseFilter, CaseSignal, CaseState, Counts, EntryKind, Evidence, Finding};
@@ -227,11 +229,15 @@ pub(super) fn add_entry(conn: &mut Conn, case: CaseId, now: Timestamp, entry: &N
         Actor::Operator => (ActorKind::Operator, None),
         Actor::Hub => (ActorKind::Hub, None),
     };
+    let of_case = case_entries::table.filter(case_entries::case_id.eq(case));
+    let last: Option<Timestamp> = of_case.order(case_entries::at.desc()).select(case_entries::at).first(conn).optional()?;
+    // What happens in one moment is still told in the order in which it happened.
+    let at = last.map_or(now, |last| now.max(last + Duration::from_micros(1)));
     diesel::insert_into(case_entries::table)
         .values((
             case_entries::id.eq(EntryId::new(now)),
             case_entries::case_id.eq(case),
-            case_entries::at.eq(now),
+            case_entries::at.eq(at),
             case_entries::kind.eq(entry.kind),
             case_entries::actor_kind.eq(actor_kind),
             case_entries::actor_id.eq(actor_id),
@@ -290,8 +296,7 @@ pub(super) fn add_step(conn: &mut Conn, case: &Case, step: Step, now: Timestamp)
 
 /// Deletes cases that were closed before `before`, with all that is on them: at most `most`. Gives how many.
 pub(super) fn delete_closed(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
-    let old: Vec<CaseId> =
-        cases::table.filter(cases::closed_at.lt(before)).order(cases::id).limit(most).select(cases::id).load(conn)?;
+    let old: Vec<CaseId> = cases::table.filter(cases::closed_at.lt(before)).order(cases::id).limit(most).select(cases::id).load(conn)?;
     reports::store::delete_of(conn, &old)?;
     Ok(diesel::delete(cases::table.filter(cases::id.eq_any(old))).execute(conn)?)
 }

@@ -12,6 +12,6 @@ pub use life::{
 pub use lookup::{Cached, Lookup, LookupKey};
 pub use model::{AppName, Device, DeviceLanguage, DeviceName, DeviceState, DeviceToken, Gone, Sealed, TokenHash};
 pub use store::{
-    AtManySites, Filter, NewlyEnrolled, Search, at_many_sites, count, count_listed, enrolled_between, find, find_sealed, has_more_than, hold,
-    id_of, page, sealed_after,
+    AtManySites, Filter, NewlyEnrolled, Search, at_many_sites, count, count_listed, enrolled_between, find, find_sealed, has_more_than,
+    hold, id_of, page, sealed_after,
 };

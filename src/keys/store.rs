@@ -160,7 +160,8 @@ pub fn note_use(conn: &mut Conn, used: &[Use]) -> Result<(), Fault> {
 }
 
 fn note_network(conn: &mut Conn, key: KeyId, site: SiteId, network: &str, at: Timestamp) -> Result<(), Fault> {
-    let values = (key_networks::key_id.eq(key), key_networks::network.eq(network), key_networks::site_id.eq(site), key_networks::seen_at.eq(at));
+    let values =
+        (key_networks::key_id.eq(key), key_networks::network.eq(network), key_networks::site_id.eq(site), key_networks::seen_at.eq(at));
     each!(conn, c => diesel::insert_into(key_networks::table)
         .values(values)
         .on_conflict((key_networks::key_id, key_networks::network))

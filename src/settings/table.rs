@@ -136,11 +136,7 @@ pub const KEYS: &[Key] = &[
         "3000",
         "Pushes refused for the site's limits in an hour that open a case, or as many as the site has users if that is more. Of this and every other signal, 0: never.",
     ),
-    live(
-        "abuse.unregistered_share",
-        "40",
-        "Percentage of an hour's pushes that went to tokens known to be gone that opens a case.",
-    ),
+    live("abuse.unregistered_share", "40", "Percentage of an hour's pushes that went to tokens known to be gone that opens a case."),
     live("abuse.unregistered_least", "500", "How many of an hour's pushes must have gone to such tokens before their share is looked at."),
     live(
         "abuse.flood",
@@ -154,7 +150,11 @@ pub const KEYS: &[Key] = &[
         "Devices enrolled in an hour by pushes to tokens never seen that open a case, or one and a half times the site's users if that is more.",
     ),
     live("abuse.key_networks", "12", "Networks (/24 of IPv4, /48 of IPv6) in a day from which one key of a site is used that open a case."),
-    live("abuse.shared_token_sites", "20", "Sites at which one device token is enrolled that open a case about the one that enrolled it last."),
+    live(
+        "abuse.shared_token_sites",
+        "20",
+        "Sites at which one device token is enrolled that open a case about the one that enrolled it last.",
+    ),
     live(
         "abuse.oversize",
         "300",
@@ -173,7 +173,11 @@ pub const KEYS: &[Key] = &[
         "30d",
         "For how long the same signals of a site open no other case once its case was closed as a false alarm.",
     ),
-    live("abuse.brake_per_second", "1", "Pushes a second, and enrolments a second, of a site that is slowed down, unless the team says otherwise."),
+    live(
+        "abuse.brake_per_second",
+        "1",
+        "Pushes a second, and enrolments a second, of a site that is slowed down, unless the team says otherwise.",
+    ),
     live("abuse.brake_per_day", "1000", "Pushes a day of a site that is slowed down, unless the team says otherwise."),
     key("log.level", "info", "What is logged: error, warn, info, debug, or a filter such as belfry=debug,warn."),
     key("log.format", "text", "text or json."),

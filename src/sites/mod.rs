@@ -22,8 +22,7 @@ pub use newcomers::{
     Decision, adopt, claim, come_back, drop_crowd, drop_unheard, erase_contacts, join, note_told, refuse, separate, set_pairing, take_up,
 };
 pub use store::{
-    Filter, at_address, binding, count_active, count_all, count_held_beside, find, ids_after, list, newcomers, of_account, owned_by,
-    pending, rivals, users_of,
+    Filter, at_address, binding, bindings, count_active, count_all, count_held_beside, find, ids_after, list, newcomers, of_account, owned_by, pending, rivals, users_of,
 };
 pub use terms::{Special, Terms, all_special, max_users, set_terms, special, terms};
 pub use url::SiteUrl;

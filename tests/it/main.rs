@@ -1,6 +1,7 @@
 //! What each audience sees, over real HTTP, on SQLite or (with `BELFRY_TEST_DATABASE_URL`) on PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a surprise may end a test")]
 
+mod abuse;
 mod api;
 mod broadcasts;
 mod cases;
