@@ -65,8 +65,8 @@ signals! {
         "sites", "abuse.shared_token_sites", 0, 168;
     Oversize => "Payloads that are too large",
         "In the last hour very many of the site's requests were larger than what may be sent.",
-        "Now and then a plugin with clumsy messages: one for everybody at most.",
-        "refusals an hour", "abuse.oversize", 100, 1;
+        "Now and then a plugin with clumsy messages: one for each phone of everybody at most.",
+        "refusals an hour", "abuse.oversize", 150, 1;
     BeyondUsers => "More devices than its people can have",
         "The site has far more devices than the number of users that it states would have. Either the number is wrong, or the devices are.",
         "About one device for every second user; two at sites where everybody uses the app.",

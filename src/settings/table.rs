@@ -158,7 +158,7 @@ pub const KEYS: &[Key] = &[
     live(
         "abuse.oversize",
         "300",
-        "Pushes refused in an hour because they were too large that open a case, or as many as the site has users if that is more.",
+        "Pushes refused in an hour because they were too large that open a case, or one and a half times the site's users if that is more.",
     ),
     live("abuse.devices_per_user", "5", "Devices for each of a site's users, with 200 on top, beyond which a case is opened."),
     live("abuse.reports", "1", "Reports by the public about one site that open a case."),
