@@ -110,6 +110,11 @@ impl Hub {
         self.hall.table.max_users(site)
     }
 
+    /// What counts as abuse.
+    pub fn abuse(&self) -> settings::Abuse {
+        self.settings.now().abuse.clone()
+    }
+
     pub fn devices(&self) -> settings::Devices {
         self.settings.now().devices
     }
@@ -169,7 +174,7 @@ impl Hub {
 
     /// What acts on cases need of the hub.
     pub fn clerk(&self) -> Clerk<'_> {
-        Clerk { desk: &self.desk, contact: self.contact.as_deref(), settings: self.settings.now().abuse.clone() }
+        Clerk { desk: &self.desk, contact: self.contact.as_deref(), settings: self.abuse() }
     }
 
     /// A site's own server has called, known by its token or secret: that it called from an address to which the site's host

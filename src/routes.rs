@@ -125,8 +125,8 @@ rows! { page_rows, configure_pages {
     GET  "/staff/settings"                    staff::settings::show,           ANALYST;
     POST "/staff/settings"                    staff::settings::change,         ADMIN_SURE;
     GET  "/staff/abuse"                       staff::abuse::index,             ANALYST;
-    POST "/staff/abuse"                       staff::abuse::open,              REVIEWER;
-    GET  "/staff/abuse/new"                   staff::abuse::new,               REVIEWER;
+    POST "/staff/abuse"                       staff::case_new::open,           REVIEWER;
+    GET  "/staff/abuse/new"                   staff::case_new::show,           REVIEWER;
     POST "/staff/abuse/reports/{report}/done" staff::abuse::done,              REVIEWER;
     GET  "/staff/abuse/{case}"                staff::case::show,               ANALYST;
     POST "/staff/abuse/{case}/warn"           staff::case_acts::warn,          REVIEWER;

@@ -187,7 +187,7 @@ async fn end_grace(hub: Data<Hub>) -> Result<(), Error> {
 /// Looks for abuse in what all nodes have counted: each writes its own every few seconds, and from where keys were used once
 /// a minute.
 async fn watch(hub: Data<Hub>) -> Result<(), Error> {
-    let (db, desk, contact, settings) = (hub.db.clone(), hub.desk.clone(), hub.contact.clone(), hub.settings.now().abuse.clone());
+    let (db, desk, contact, settings) = (hub.db.clone(), hub.desk.clone(), hub.contact.clone(), hub.abuse());
     let watch = Arc::new(abuse::Watch { db, desk, contact, settings });
     let opened = abuse::turn(&watch, hub.clock.now()).await?;
     if opened > 0 {

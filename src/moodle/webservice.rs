@@ -183,7 +183,8 @@ async fn said(hub: &Data<Hub>, req: &HttpRequest, told: Told) -> Result<Value, E
         }
         Told::Suspended { site, reason } => {
             let page = hub.public_url.join(&format!("/my/sites/{site}/appeal"));
-            let words = format!("The hub's team has suspended this site: {}. Answer the team at {page}", reason.trim_end_matches(['.', ' ']));
+            let words =
+                format!("The hub's team has suspended this site: {}. Answer the team at {page}", reason.trim_end_matches(['.', ' ']));
             Err(Exception::new(Kind::Suspended, words))
         }
         Told::Elsewhere { known, newcomer } => {

@@ -18,8 +18,6 @@ use crate::web::{self, Field, Fields, Page, Redirect, When, filters};
 
 /// How many entries of a case are looked through.
 const ENTRIES: i64 = 500;
-/// How many of a site's cases are looked through for the one that its owner was told of.
-const CASES: i64 = 20;
 
 /// What was decided about the site, or said.
 struct Said {
@@ -49,22 +47,25 @@ struct AppealPage {
     errors: Vec<(String, String)>,
 }
 
-/// The case that a site's owner is to know of: the open one if they were told of it or the site is suspended, else the
-/// latest one that they were told of, if the site is still held by it.
-fn case_for_owner(conn: &mut Conn, site: &Site) -> Result<Option<Case>, Fault> {
-    let held = site.state == SiteState::Suspended || site.push_stopped;
-    for case in abuse::of_site(conn, site.id, CASES)? {
-        let is_told = abuse::is_told(conn, case.id)?;
-        if (case.is_open() && (is_told || held)) || (is_told && held) {
-            return Ok(Some(case));
-        }
-    }
-    Ok(None)
+/// Whether something that the team has decided holds the site now.
+fn is_held(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<bool, Fault> {
+    let is_slow = sites::brake_of(conn, site.id)?.is_some_and(|brake| brake.holds(now));
+    Ok(site.state == SiteState::Suspended || site.push_stopped || is_slow)
 }
 
-/// Whether the page has something to tell: the site's own page leads there then.
-pub fn has_matter(conn: &mut Conn, site: &Site) -> Result<bool, Fault> {
-    Ok(site.state == SiteState::Suspended || site.push_stopped || case_for_owner(conn, site)?.is_some())
+/// The case that a site's owner is to know of: the latest one that they were told of, or, if that is over and something holds
+/// the site, the open one, on which their words land.
+fn case_for_owner(conn: &mut Conn, site: &Site, held: bool) -> Result<Option<Case>, Fault> {
+    let told = abuse::told_case_of(conn, site.id)?;
+    if held && !told.as_ref().is_some_and(Case::is_open) {
+        return Ok(abuse::open_of(conn, site.id)?.or(told));
+    }
+    Ok(told)
+}
+
+/// Whether there is something that the owner may want to answer: the site's own page leads there then.
+pub fn has_matter(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<bool, Fault> {
+    Ok(is_held(conn, site, now)? || case_for_owner(conn, site, false)?.is_some_and(|case| case.is_open()))
 }
 
 /// What the owner reads above what they and the team have written.
@@ -115,21 +116,21 @@ fn standing(site: &Site, brake: Option<&Brake>, now: Timestamp) -> Option<String
 
 impl Matter {
     fn of(conn: &mut Conn, site: &Site, me: AccountId, now: Timestamp) -> Result<Option<Self>, Fault> {
-        let case = case_for_owner(conn, site)?;
-        let suspended = site.state == SiteState::Suspended;
-        if case.is_none() && !suspended && !site.push_stopped {
+        let held = is_held(conn, site, now)?;
+        let case = case_for_owner(conn, site, held)?;
+        if case.is_none() && !held {
             return Ok(None);
         }
-        let brake = sites::brake_of(conn, site.id)?;
-        let mut matter =
-            Self { now: standing(site, brake.as_ref(), now), signals: Vec::new(), thread: Vec::new(), suspended, may_write: suspended };
+        let (brake, suspended) = (sites::brake_of(conn, site.id)?, site.state == SiteState::Suspended);
+        let may_write = held || case.as_ref().is_some_and(Case::is_open);
+        let now = standing(site, brake.as_ref(), now);
+        let mut matter = Self { now, signals: Vec::new(), thread: Vec::new(), suspended, may_write };
         if let Some(case) = case {
             let shown = |signal: &Signal| !matches!(signal, Signal::Staff);
             let signals = abuse::signals_of(conn, case.id)?.into_iter().map(|signal| signal.signal).filter(shown);
             matter.signals = signals.map(|signal| (abuse::row(signal).title, abuse::row(signal).meaning)).collect();
             let entries = abuse::entries_of(conn, case.id, ENTRIES)?.into_iter().filter(|entry| entry.kind.is_for_owner());
             matter.thread = entries.map(|entry| said(entry, me)).collect();
-            matter.may_write = suspended || case.is_open();
         }
         Ok(Some(matter))
     }
@@ -146,7 +147,7 @@ async fn page(hub: &Hub, owner: &Owner, id: SiteId, typed: (&Fields, &FieldError
     let (fields, errors) = typed;
     let page = AppealPage {
         page: owner.visit.page(hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
+        site: SiteHead::new(&site, hub.max_users(site.id)),
         matter,
         message: fields.field("message", errors),
         errors: errors.listed(),
@@ -165,8 +166,9 @@ fn message(text: &str) -> Result<Reason, String> {
 }
 
 /// Whether the latest of what was written to each other says just this: a form that was sent twice.
-fn is_said(conn: &mut Conn, site: &Site, words: &str) -> Result<bool, Fault> {
-    let Some(case) = case_for_owner(conn, site)? else { return Ok(false) };
+fn is_said(conn: &mut Conn, site: &Site, words: &str, now: Timestamp) -> Result<bool, Fault> {
+    let held = is_held(conn, site, now)?;
+    let Some(case) = case_for_owner(conn, site, held)? else { return Ok(false) };
     let said = abuse::entries_of(conn, case.id, 50)?;
     let latest = said.iter().rfind(|entry| matches!(entry.kind, EntryKind::Appeal | EntryKind::Answer));
     Ok(latest.is_some_and(|entry| entry.kind == EntryKind::Appeal && entry.words == words))
@@ -188,10 +190,12 @@ pub async fn send(
     let sent = hub.db.write(move |tx| {
         tx.alone()?;
         let site = owned(tx.conn(), account, id)?;
-        if !has_matter(tx.conn(), &site)? {
-            return Err(Error::Conflict("There is nothing to answer: the hub's team has said nothing about this site.".into()));
+        if !has_matter(tx.conn(), &site, now)? {
+            return Err(Error::Conflict(
+                "There is nothing to answer: nothing of what the hub's team has decided about this site is open.".into(),
+            ));
         }
-        if is_said(tx.conn(), &site, words.as_str())? {
+        if is_said(tx.conn(), &site, words.as_str(), now)? {
             return Ok(Ok(()));
         }
         Ok(abuse::appeal(tx, &again.clerk(), now, by, id, &words).map(drop))

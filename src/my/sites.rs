@@ -81,7 +81,7 @@ pub async fn show(hub: Data<Hub>, owner: Owner, site: Path<SiteId>) -> Result<Ht
     let read = hub.db.read(move |conn| {
         let site = owned(conn, account, id)?;
         let (recent, chart, delivered) = views::pushes(conn, id, now, 10)?;
-        let (moodle, newcomers) = (Moodle::of(conn, &site)?, (Newcomer::of(conn, &site)?, has_matter(conn, &site)?));
+        let (moodle, newcomers) = (Moodle::of(conn, &site)?, (Newcomer::of(conn, &site)?, has_matter(conn, &site, now)?));
         Ok::<_, Error>((site, views::keys_of(conn, id)?, devices::count(conn, id)?, (recent, chart, delivered), moodle, newcomers))
     });
     let (site, keys, devices, (recent, chart, delivered), moodle, (newcomers, has_matter)) = read.await?;

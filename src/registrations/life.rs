@@ -190,7 +190,10 @@ pub enum Told {
     /// Taken, but the site is held beside another one, or refused.
     Held(Box<Site>),
     /// Taken, but the site is suspended, and why.
-    Suspended { site: SiteId, reason: String },
+    Suspended {
+        site: SiteId,
+        reason: String,
+    },
     /// Not taken: the token is that of a site at another address. The newcomer at this one, if it is held.
     Elsewhere {
         known: Box<Site>,

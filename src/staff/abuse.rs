@@ -13,8 +13,8 @@ use crate::audit::Reason;
 use crate::db::{Conn, Fault};
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
-use crate::ids::{AccountId, CaseId, ReportId, SiteId};
-use crate::my::views::{self, SiteHead};
+use crate::ids::{AccountId, ReportId};
+use crate::my::views;
 use crate::settings;
 use crate::sites::{self, Site, SiteUrl};
 use crate::visit::{Posted, Staff};
@@ -358,8 +358,8 @@ async fn list(hub: &Hub, staff: &Staff, search: &Search, typed: &Typed<'_>, stat
         reports: reports.into_iter().map(|report| LooseReport::new(report, typed)).collect(),
         more_reports,
         errors: typed.anchored(),
-        meanings: SIGNALS.iter().map(|row| Meaning::new(row, &hub.abuse)).collect(),
-        switch_words: switch_words(&hub.abuse),
+        meanings: SIGNALS.iter().map(|row| Meaning::new(row, &hub.abuse())).collect(),
+        switch_words: switch_words(&hub.abuse()),
         may_act: may_act(staff),
     };
     web::html(status, &page)
@@ -408,90 +408,4 @@ pub async fn done(hub: Data<Hub>, staff: Staff, report: Path<ReportId>, Posted(f
 async fn refused(hub: &Hub, staff: &Staff, id: ReportId, fields: &Fields, errors: &FieldErrors) -> Result<Answer, Error> {
     let typed = Typed { report: Some(id), fields, errors };
     list(hub, staff, &Search::default(), &typed, StatusCode::UNPROCESSABLE_ENTITY).await.map(Either::Left)
-}
-
-/// Which site a case is to be opened about.
-#[derive(Deserialize)]
-pub struct About {
-    site: SiteId,
-}
-
-#[derive(Template)]
-#[template(path = "staff/case_new.html")]
-struct NewPage {
-    page: Page,
-    site: SiteHead,
-    open: Option<(String, i64)>,
-    reason: Field,
-    errors: Vec<(String, String)>,
-}
-
-async fn new_page(hub: &Hub, staff: &Staff, id: SiteId, typed: (&Fields, &FieldErrors), status: StatusCode) -> Result<HttpResponse, Error> {
-    let read = hub.db.read(move |conn| {
-        let site = sites::find(conn, id)?.ok_or(Error::NotFound)?;
-        Ok::<_, Error>((site, abuse::of_site(conn, id, 1)?))
-    });
-    let (site, cases) = read.await?;
-    let (fields, errors) = typed;
-    let page = NewPage {
-        page: staff.visit.page(hub),
-        site: SiteHead::new(&site, hub.limits.max_site_users),
-        open: cases.iter().find(|case| case.is_open()).map(|case| (case.id.to_string(), case.number)),
-        reason: fields.field("reason", errors),
-        errors: errors.listed(),
-    };
-    web::html(status, &page)
-}
-
-/// `GET /staff/abuse/new?site=…`
-pub async fn new(hub: Data<Hub>, staff: Staff, about: Query<About>) -> Result<HttpResponse, Error> {
-    new_page(&hub, &staff, about.site, (&Fields::default(), &FieldErrors::default()), StatusCode::OK).await
-}
-
-/// `POST /staff/abuse`: the team's own eye.
-pub async fn open(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Result<Answer, Error> {
-    let site: SiteId = fields.text("site").parse().map_err(|_| Error::NotFound)?;
-    let mut errors = FieldErrors::default();
-    let Some(reason) = fields.read("reason", &mut errors, Reason::parse) else {
-        return new_page(&hub, &staff, site, (&fields, &errors), StatusCode::UNPROCESSABLE_ENTITY).await.map(Either::Left);
-    };
-    let (now, by, again) = (hub.clock.now(), staff.actor(), hub.clone());
-    let case: CaseId = hub.db.write(move |tx| abuse::open_by_hand(tx, &again.clerk(), now, by, site, &reason).map_err(Error::from)).await?;
-    Ok(Either::Right(Redirect::to(format!("/staff/abuse/{case}")).flash("ok", "The case is open. Nobody was told yet.")))
-}
-
-/// The cases on a site's page (`staff/site_cases.html`).
-pub struct SiteCases {
-    pub site: String,
-    pub rows: Vec<SiteCase>,
-    pub may_open: bool,
-}
-
-/// A case of a site.
-pub struct SiteCase {
-    pub id: String,
-    pub number: i64,
-    pub what: &'static str,
-    pub opened: When,
-    pub state: Badge,
-}
-
-impl SiteCase {
-    pub(super) fn new(case: &Case) -> Self {
-        let state = match (case.state, case.outcome) {
-            (CaseState::Open, _) => Badge::new("warn", "Open"),
-            (CaseState::Closed, Some(Outcome::FalseAlarm)) => Badge::new("idle", "False alarm"),
-            (CaseState::Closed, _) => Badge::new("idle", "Settled"),
-        };
-        let what = abuse::row(case.opened_by).title;
-        Self { id: case.id.to_string(), number: case.number, what, opened: case.opened_at.into(), state }
-    }
-}
-
-impl SiteCases {
-    /// The newest ones of a site.
-    pub fn of(conn: &mut Conn, may_open: bool, site: SiteId) -> Result<Self, Fault> {
-        let rows = abuse::of_site(conn, site, 20)?.iter().map(SiteCase::new).collect();
-        Ok(Self { site: site.to_string(), rows, may_open })
-    }
 }

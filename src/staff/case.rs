@@ -3,8 +3,9 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use askama::Template;
 
-use super::abuse::{Names, ReportRow, SiteCase, marks, may_act};
+use super::abuse::{Names, ReportRow, marks, may_act};
 use super::case_acts;
+use super::site_cases::SiteCase;
 use crate::abuse::{self, Case, CaseEntry, CaseSignal, EntryKind, Outcome, Report};
 use crate::accounts::{self, Account};
 use crate::audit::ActorKind;
@@ -216,7 +217,7 @@ impl Act {
                 "close",
                 "Close",
                 "Close the case: why?",
-                "It is kept with the case. The contact is told that the matter is over, if it was told of it.",
+                "It is kept with the case. A contact who was told of the case is mailed when it was a false alarm; when it is settled, only if you send the mail yourself.",
                 "Close the case",
             ),
         ];
@@ -232,7 +233,7 @@ impl Act {
                 hint,
                 button,
                 danger: matches!(act, "suspend" | "push-off"),
-                mails: act != "close",
+                mails: act != "close" || shown.told,
                 reason: refused.field(act, "reason"),
                 numbers: if act == "limit" { numbers(hub, refused) } else { Vec::new() },
                 outcomes: if act == "close" { outcomes(refused) } else { Vec::new() },
@@ -242,7 +243,7 @@ impl Act {
 }
 
 fn numbers(hub: &Hub, refused: &Refused<'_>) -> Vec<Number> {
-    let set = &hub.abuse;
+    let set = hub.abuse();
     let number = |name, label, usual: u64| Number { name, label, field: refused.field_or("limit", name, &usual.to_string()) };
     vec![
         number("push_per_second", "Pushes a second", set.brake_per_second.get().into()),
@@ -286,6 +287,8 @@ struct Read {
     owner: Option<Account>,
     brake: Option<Brake>,
     assigned: Option<String>,
+    /// Whether the site's contact knows of the case.
+    told: bool,
     /// The acts that were told in this round already.
     done: Vec<&'static str>,
     signals: Vec<CaseSignal>,
@@ -319,6 +322,7 @@ impl Read {
         }
         Ok(Self {
             now,
+            told: abuse::is_told(conn, id)?,
             brake,
             assigned,
             done,
@@ -426,7 +430,7 @@ pub(super) async fn page(hub: &Hub, staff: &Staff, id: CaseId, refused: Refused<
     let page = CasePage {
         page: staff.visit.page(hub),
         head: head(&read),
-        site: SiteHead::new(&read.site, hub.limits.max_site_users),
+        site: SiteHead::new(&read.site, hub.max_users(read.site.id)),
         others: read.others.iter().map(SiteCase::new).collect(),
         thread: read.entries.iter().filter_map(|(entry, who)| said(entry, who)).collect(),
         may_act: may_act(staff),

@@ -108,11 +108,11 @@ fn number(fields: &Fields, name: &'static str, errors: &mut FieldErrors, usual: 
 
 /// How slow, and for how long; what is left out is as the settings say.
 fn slowness(hub: &Hub, fields: &Fields, now: Timestamp, errors: &mut FieldErrors) -> Option<Slowness> {
-    let set = &hub.abuse;
+    let set = hub.abuse();
     let per_second = number(fields, "push_per_second", errors, set.brake_per_second.get().into(), 10_000);
     let per_day = number(fields, "push_per_day", errors, set.brake_per_day, 100_000_000);
     let hours = number(fields, "hours", errors, (set.auto_limit_for.as_secs() / 3_600).max(1), MOST_HOURS);
-    let usual = Slowness::usual(set, now);
+    let usual = Slowness::usual(&set, now);
     Some(Slowness {
         push_per_second: u32::try_from(per_second?).unwrap_or(usual.push_per_second),
         push_per_day: per_day?,
@@ -232,7 +232,7 @@ fn apply(tx: &mut Tx, hub: &Hub, now: Timestamp, by: Actor, wanted: &Wanted) -> 
     match wanted.act {
         Act::Warn => abuse::warn(tx, &clerk, now, by, &order),
         Act::Limit => {
-            let slowness = wanted.slowness.unwrap_or_else(|| Slowness::usual(&hub.abuse, now));
+            let slowness = wanted.slowness.unwrap_or_else(|| Slowness::usual(&clerk.settings, now));
             abuse::limit(tx, &clerk, now, by, &order, slowness)
         }
         Act::PushOff => abuse::push_off(tx, &clerk, now, by, &order),

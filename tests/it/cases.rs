@@ -141,6 +141,8 @@ async fn from_the_first_signal_to_pushes_that_flow_again() {
     assert_eq!(site.push(TOKEN).await.said(), "202");
     let done = rita.post(&path(case, "close"), &[("reason", "Settled in peace"), ("outcome", "settled")]).await;
     assert!(said(&mut rita, &done).await.contains("closed"));
+    let over = owner.get(&appeal).await;
+    assert!(over.body.contains("This matter is closed") && !over.body.contains("Settled in peace"), "{}", over.body);
     assert!(rita.get("/staff/abuse?tab=closed").await.body.contains(&path(case, "")));
     let ring = hub.hub.ring.clone();
     let verified = hub.hub.db.read(move |conn| audit::verify(conn, &ring)).await;
@@ -153,6 +155,7 @@ async fn a_step_that_is_sent_twice_is_mailed_once() {
     let site = hub.active_site().await;
     let case = raise(&hub, site.id, Signal::Flood).await;
     let mut rita = reviewer(&hub).await;
+    let fields = [("reason", "why"), ("outcome", "false_alarm")];
     for (act, kind) in [
         ("warn", "case_warn"),
         ("limit", "case_limit"),
@@ -161,9 +164,9 @@ async fn a_step_that_is_sent_twice_is_mailed_once() {
         ("lift", "case_lift"),
         ("close", "case_close"),
     ] {
-        let first = rita.post(&path(case, act), &[("reason", "why")]).await;
+        let first = rita.post(&path(case, act), &fields).await;
         assert_eq!(first.status, StatusCode::SEE_OTHER, "{act}: {}", first.body);
-        let again = rita.post(&path(case, act), &[("reason", "why")]).await;
+        let again = rita.post(&path(case, act), &fields).await;
         assert!(said(&mut rita, &again).await.contains("done already on"), "{act}");
         assert_eq!(hub.letters(kind).await, 1, "{kind}");
     }
@@ -314,6 +317,21 @@ async fn a_site_suspended_from_its_own_page_can_answer() {
     let done = rita.post(&format!("/staff/sites/{}/lift", site.id), &[("reason", "They are right")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
     assert_eq!(state_of(&hub, site.id).await, SiteState::Active);
+}
+
+/// By the command line, or before there were cases.
+#[actix_web::test]
+async fn a_site_suspended_without_a_case_can_answer_too() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    hub.suspend(site.id).await;
+    let mut owner = owner(&hub, &site).await;
+    let appeal = format!("/my/sites/{}/appeal", site.id);
+    assert!(owner.get(&appeal).await.body.contains("Floods one phone"));
+    assert_eq!(owner.post(&appeal, &[("message", "It is mended")]).await.status, StatusCode::SEE_OTHER);
+    assert!(owner.get(&appeal).await.body.contains("It is mended"));
+    assert_eq!(cases_of(&hub, site.id).await, 1);
+    assert!(reviewer(&hub).await.get("/staff/abuse?tab=waiting").await.body.contains(&site.id.to_string()));
 }
 
 /// Every page that shows what strangers have typed.
