@@ -3,7 +3,10 @@
 //! was before and after) is chained by a salted hash alone, so that the chain holds without it. How the log ends is kept
 //! with a hash that only the hub's own secret makes: whoever can write to the database can't shorten it unnoticed.
 
+mod chain;
+mod list;
 mod store;
+mod verify;
 
 use std::net::IpAddr;
 
@@ -14,7 +17,9 @@ use crate::clock::Timestamp;
 use crate::db::types::text_enum;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, AuditId, SiteId};
-pub use store::{Entry, Verified, about_site, erase_about, erase_addresses, verify};
+pub use list::{Differing, Filter};
+pub use store::{Entry, Seal, about_site, erase_about, erase_addresses, list};
+pub use verify::{Verified, ends_well, verify};
 
 /// Who acted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +210,7 @@ pub fn note_change(
         Actor::Operator => (ActorKind::Operator, None, None),
         Actor::Hub => (ActorKind::Hub, None, None),
     };
-    let entry = store::NewEntry {
+    let entry = chain::NewEntry {
         id: AuditId::new(now),
         at: now,
         actor_kind,
@@ -213,10 +218,27 @@ pub fn note_change(
         event,
         site_id: about.site,
         account_id: about.account,
-        content: store::Content { reason: reason.map(str::to_owned), address, before: change.before, after: change.after },
+        content: chain::Content { reason: reason.map(str::to_owned), address, before: change.before, after: change.after },
     };
     tx.alone()?;
     store::append(tx, &entry)
+}
+
+/// The name under which an entry says how old addresses had to be to be erased.
+const ADDRESSES_BEFORE: &str = "addresses_before";
+
+/// Erases the addresses of entries made before a moment, `most` at once, and notes that they were. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_addresses(tx: &mut Tx, now: Timestamp, by: Actor, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    tx.alone()?;
+    let erased = erase_addresses(tx, before, most)?;
+    if erased > 0 {
+        let change = Change::of(ADDRESSES_BEFORE, Value::Null, before.sortable());
+        note_change(tx, now, by, Event::ContentErased, About::default(), None, change)?;
+    }
+    Ok(erased)
 }
 
 #[cfg(test)]

@@ -150,10 +150,14 @@ pub async fn verify_audit(settings: &Settings) -> anyhow::Result<ExitCode> {
     let db = app::open_database(settings, false)?;
     let ring = app::keyring(settings, &db).await?;
     match db.read(move |conn| audit::verify(conn, &ring)).await {
-        Ok(audit::Verified { entries, erased, last }) => {
+        Ok(audit::Verified { entries, erased, former, marked_since, last }) => {
             say(format!("{entries} entries, each following from the one before. The last one's hash is {last}"));
             if erased > 0 {
                 say(format!("Of {erased} of them the content was erased for somebody's privacy, as the log tells."));
+            }
+            if former > 0 {
+                let since = marked_since.map_or_else(|| "nothing yet".to_owned(), |at| at.rfc3339());
+                say(format!("The first {former} are from before the log's end was marked; what was written after them begins: {since}."));
             }
             Ok(ExitCode::SUCCESS)
         }

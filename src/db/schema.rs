@@ -254,6 +254,17 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+    use super::super::types::Moment;
+
+    hub_hourly (hour, code) {
+        hour -> Moment,
+        code -> Text,
+        pushes -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use super::super::types::{Id, Moment};
 
     recent_pushes (id) {
@@ -640,6 +651,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ceremonies,
     changes,
     devices,
+    hub_hourly,
     hub_secret,
     idempotent_answers,
     jobs,

@@ -45,8 +45,36 @@ pub struct Backends {
 struct Backend {
     push_url: Uri,
     in_flight: Arc<Semaphore>,
+    max_in_flight: usize,
     /// Until when it is passed over, in milliseconds since this hub's start.
     down_until: AtomicU64,
+    /// When it last answered, and when it last did not, likewise; 0: never.
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How one process of a gateway stands, as far as this node knows from its own pushes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Where it listens.
+    pub address: String,
+    pub in_flight: usize,
+    pub max_in_flight: usize,
+    /// How long ago it last answered anything.
+    pub answered_ago: Option<Duration>,
+    /// How long ago it last did not answer, or said that it can't.
+    pub failed_ago: Option<Duration>,
+}
+
+impl Standing {
+    /// Whether the last try was answered. `None`: nothing was tried yet.
+    pub fn answers(&self) -> Option<bool> {
+        match (self.answered_ago, self.failed_ago) {
+            (None, None) => None,
+            (Some(answered), Some(failed)) => Some(answered <= failed),
+            (answered, _) => Some(answered.is_some()),
+        }
+    }
 }
 
 /// An AirNotifier, or several that share their database.
@@ -72,7 +100,9 @@ impl Airnotifier {
         let backends = settings.urls.iter().map(|url| {
             let push_url = format!("{}/api/v2/push", url.trim_end_matches('/')).parse().context("gateways.airnotifier.url")?;
             let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
-            Ok(Backend { push_url, in_flight, down_until: AtomicU64::new(0) })
+            let never = || AtomicU64::new(0);
+            let max_in_flight = settings.max_in_flight;
+            Ok(Backend { push_url, in_flight, max_in_flight, down_until: never(), answered: never(), failed: never() })
         });
         header(settings.access_key.expose_secret()).context("gateways.airnotifier.access_key")?;
         Ok(Self {
@@ -91,6 +121,29 @@ impl Airnotifier {
 
     fn millis(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How each process stands.
+    pub fn standing(&self) -> Vec<Standing> {
+        let now = self.millis();
+        let ago = |at: &AtomicU64| match at.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(Duration::from_millis(now.saturating_sub(at))),
+        };
+        let of = |backend: &Backend| Standing {
+            address: backend.push_url.to_string().trim_end_matches("/api/v2/push").to_owned(),
+            in_flight: backend.max_in_flight.saturating_sub(backend.in_flight.available_permits()),
+            max_in_flight: backend.max_in_flight,
+            answered_ago: ago(&backend.answered),
+            failed_ago: ago(&backend.failed),
+        };
+        self.backends.iter().map(of).collect()
+    }
+
+    /// Notes that a backend has answered, or has not.
+    fn heard(&self, backend: &Backend, answered: bool) {
+        let at = if answered { &backend.answered } else { &backend.failed };
+        at.store(self.millis().max(1), Ordering::Relaxed);
     }
 
     /// The backends in the order in which they are to be tried: in turn, those that were down a moment ago last.
@@ -148,7 +201,9 @@ impl Gateway for ForApp<'_> {
             // A permit that comes too late would begin what nobody can wait for.
             let turn = timeout_at(until - SHORTEST, backend.in_flight.clone().acquire_owned()).await;
             let Ok(Ok(permit)) = turn else { return later(Trouble::Busy, 1) };
-            match self.send(connections, backend, body.clone(), permit, until).await {
+            let sent = self.send(connections, backend, body.clone(), permit, until).await;
+            self.gateway.heard(backend, matches!(&sent, Some(Ok(answer)) if answer.status < 500));
+            match sent {
                 None => return later(Trouble::Slow, 5),
                 Some(Ok(answer)) => return self.gateway.judge(self.app, answer.status, &answer.body, answer.retry_after),
                 Some(Err(NoAnswer::Broken)) => return later(Trouble::Down, 5),

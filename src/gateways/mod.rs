@@ -21,7 +21,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
-pub use airnotifier::{Airnotifier, Backends};
+pub use airnotifier::{Airnotifier, Backends, Standing};
 pub use sandbox::Sandbox;
 pub use translate::Message;
 
@@ -132,6 +132,14 @@ pub struct Gateways {
 impl Gateways {
     pub fn new(airnotifier: Option<Airnotifier>) -> Self {
         Self { sandbox: Sandbox, airnotifier }
+    }
+
+    /// How the processes of a gateway stand, as far as this node knows. The sandbox has none: it takes everything.
+    pub fn standing(&self, gateway: GatewayName) -> Vec<Standing> {
+        match (gateway, &self.airnotifier) {
+            (GatewayName::Airnotifier, Some(airnotifier)) => airnotifier.standing(),
+            _ => Vec::new(),
+        }
     }
 
     /// Hands a message over to the gateway of its app.

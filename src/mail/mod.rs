@@ -3,6 +3,7 @@
 
 mod address;
 mod cases;
+pub mod ledger;
 mod letters;
 mod mailboxes;
 mod sender;

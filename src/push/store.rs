@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::count::{Sign, SiteTally};
-use super::{REFUSALS, RefusalKind};
+use super::{REFUSALS, RefusalKind, totals};
+use super::count::SiteTally;
 use crate::clock::Timestamp;
 use crate::db::schema::{activity, recent_pushes, usage_hourly};
 use crate::db::{Conn, Fault, Tx, each};
@@ -18,9 +19,9 @@ const RECENT: i64 = 50;
 pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(), Fault> {
     // In one order on every node, so that two that flush at once can't wait for each other.
     let tallies: BTreeMap<_, _> = tallies.iter().collect();
-    for (site, tally) in tallies {
+    for (site, tally) in &tallies {
         for (hour, code, count) in &tally.by_code {
-            add_count(tx.conn(), *site, *hour, code, *count)?;
+            add_count(tx.conn(), **site, *hour, code, *count)?;
         }
         for (slot, sign, count) in &tally.signs {
             add_sign(tx.conn(), *site, *slot, *sign, *count)?;
@@ -32,7 +33,7 @@ pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(
             diesel::insert_into(recent_pushes::table)
                 .values((
                     recent_pushes::id.eq(push.id.unwrap_or_else(|| PushId::new(push.at))),
-                    recent_pushes::site_id.eq(*site),
+                    recent_pushes::site_id.eq(**site),
                     recent_pushes::at.eq(push.at),
                     recent_pushes::app.eq(&push.app),
                     recent_pushes::hint.eq(&push.hint),
@@ -41,9 +42,9 @@ pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(
                 ))
                 .execute(tx.conn())?;
         }
-        trim(tx.conn(), *site)?;
+        trim(tx.conn(), **site)?;
     }
-    Ok(())
+    totals::add(tx, &tallies)
 }
 
 fn add_count(conn: &mut Conn, site: SiteId, hour: Timestamp, code: &str, count: i64) -> Result<(), Fault> {

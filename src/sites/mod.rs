@@ -2,6 +2,7 @@
 //! What proves ownership is found out in `proof`; keys and devices have rooms of their own.
 
 mod brakes;
+pub mod attention;
 mod life;
 mod model;
 mod newcomers;
