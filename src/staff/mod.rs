@@ -9,6 +9,7 @@ pub mod home;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+mod needs;
 pub mod outbox;
 pub mod settings;
 pub mod site_cases;

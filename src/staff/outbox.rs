@@ -2,14 +2,17 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use askama::Template;
+use serde::Deserialize;
 
+use crate::accounts::{Role, team};
+use crate::audit::{self, About, Event};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::ids::LetterId;
-use crate::mail::{self, LetterState, Posted};
-use crate::my::sites::Cursor;
-use crate::visit::Staff;
-use crate::web::{self, Badge, Page, Redirect, When};
+use crate::mail::ledger::{self, Shelf, Which};
+use crate::mail::{self, LetterState, Posted as Letter};
+use crate::visit::{Posted, Staff};
+use crate::web::{self, Badge, Opt, Page, Redirect, When, options};
 
 /// How many letters a page lists.
 const PAGE: usize = 50;
@@ -26,7 +29,7 @@ pub struct LetterRow {
 }
 
 impl LetterRow {
-    pub fn new(letter: &Posted) -> Self {
+    pub fn new(letter: &Letter) -> Self {
         Self {
             id: letter.id.to_string(),
             at: letter.created_at.into(),
@@ -51,17 +54,88 @@ struct OutboxPage {
     letters: Vec<LetterRow>,
     smtp: bool,
     next: Option<String>,
+    states: Vec<Opt>,
+    mailbox: String,
+    is_filtered: bool,
+    refusing: Vec<RefusingRow>,
+    may_act: bool,
+}
+
+/// A mailbox that refuses letters.
+struct RefusingRow {
+    mailbox: String,
+    at: When,
+    why: String,
+    letter: Option<String>,
+}
+
+/// How many refusing mailboxes the page lists.
+const REFUSING: i64 = 100;
+
+/// What is asked for, as it was typed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    state: String,
+    mailbox: String,
+    before: String,
+}
+
+impl Asked {
+    /// The same question as the end of an address, for what is older than a letter.
+    fn older_than(&self, letter: LetterId) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs([("state", &self.state), ("mailbox", &self.mailbox)].into_iter().filter(|(_, value)| !value.is_empty()));
+        query.append_pair("before", &letter.to_string()).finish()
+    }
 }
 
 /// `GET /staff/outbox`
-pub async fn index(hub: Data<Hub>, staff: Staff, cursor: Query<Cursor<LetterId>>) -> Result<HttpResponse, Error> {
-    let before = cursor.before;
-    let mut found = hub.db.read(move |conn| mail::page(conn, before, PAGE as i64 + 1)).await?;
+pub async fn index(hub: Data<Hub>, staff: Staff, asked: Query<Asked>) -> Result<HttpResponse, Error> {
+    let asked = asked.into_inner();
+    let shelf = Shelf { state: Which::parse(&asked.state), mailbox: asked.mailbox.clone(), before: asked.before.parse().ok() };
+    let read = hub.db.read(move |conn| Ok::<_, Error>((ledger::list(conn, &shelf, PAGE as i64 + 1)?, mail::refusing(conn, REFUSING)?)));
+    let (mut found, refusing) = read.await?;
     let more = found.len() > PAGE;
     found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    let letters = found.iter().map(LetterRow::new).collect();
-    web::html(StatusCode::OK, &OutboxPage { page: staff.visit.page(&hub), letters, smtp: hub.sends_mail, next })
+    let states = [("", "Any state")].into_iter().chain(Which::ALL.iter().map(|(_, word, label)| (*word, *label)));
+    let refusing = refusing.into_iter().map(|row| RefusingRow {
+        mailbox: row.email_key,
+        at: row.at.into(),
+        why: row.why,
+        letter: row.letter_id.map(|id| id.to_string()),
+    });
+    let page = OutboxPage {
+        page: staff.visit.page(&hub),
+        next: found.last().filter(|_| more).map(|last| asked.older_than(last.id)),
+        letters: found.iter().map(LetterRow::new).collect(),
+        smtp: hub.sends_mail,
+        states: options(states, &asked.state),
+        is_filtered: !asked.state.is_empty() || !asked.mailbox.is_empty(),
+        refusing: refusing.collect(),
+        may_act: staff.account.role.is_some_and(|role| role.may(Role::Reviewer)),
+        mailbox: asked.mailbox,
+    };
+    web::html(StatusCode::OK, &page)
+}
+
+/// `POST /staff/outbox/refusing/clear`: the mailbox is tried again with the next letter.
+pub async fn clear(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Result<Redirect, Error> {
+    let (now, by, mailbox) = (hub.clock.now(), staff.actor(), fields.text("mailbox").to_owned());
+    let cleared = hub.db.write(move |tx| {
+        tx.alone()?;
+        if !ledger::clear_refusing(tx.conn(), &mailbox)? {
+            return Ok(false);
+        }
+        let account = team::by_mail(tx.conn(), &mailbox)?.map(|account| account.id);
+        audit::note(tx, now, by, Event::MailboxCleared, About { site: None, account }, None)?;
+        Ok::<_, Error>(true)
+    });
+    let back = Redirect::to("/staff/outbox");
+    Ok(match cleared.await? {
+        true => back.flash("ok", "The mailbox gets letters again. Those that were given up can be sent again one by one."),
+        false => back.flash("warn", "This mailbox is not known to refuse letters."),
+    })
 }
 
 #[derive(Template)]
