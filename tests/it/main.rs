@@ -3,6 +3,7 @@
 
 mod abuse;
 mod api;
+mod audit;
 mod broadcasts;
 mod cases;
 mod devices;
@@ -22,4 +23,5 @@ mod reactions;
 mod roles;
 mod stock;
 mod support;
+mod team;
 mod transcripts;
