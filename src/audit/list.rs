@@ -115,11 +115,8 @@ impl Entry {
     pub fn changes(&self) -> Vec<Differing> {
         let (before, after) = (members(self.before.as_deref()), members(self.after.as_deref()));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let line = |name: &String| Differing {
-            name: name.replace('_', " "),
-            before: shown(before.get(name)),
-            after: shown(after.get(name)),
-        };
+        let line =
+            |name: &String| Differing { name: name.replace('_', " "), before: shown(before.get(name)), after: shown(after.get(name)) };
         names.into_iter().map(line).collect()
     }
 }

@@ -24,8 +24,11 @@ use crate::web::{self, Badge, Field, Fields, Opt, Page, Redirect, When, options}
 const PAGE: usize = 50;
 
 /// What each role is for, as the forms say it.
-const ROLES: [(&str, &str); 3] =
-    [("analyst", "analyst: looks at everything"), ("reviewer", "reviewer: also acts on sites"), ("admin", "admin: also decides who belongs to the team")];
+const ROLES: [(&str, &str); 3] = [
+    ("analyst", "analyst: looks at everything"),
+    ("reviewer", "reviewer: also acts on sites"),
+    ("admin", "admin: also decides who belongs to the team"),
+];
 
 impl From<TeamError> for Error {
     fn from(error: TeamError) -> Self {
@@ -157,7 +160,9 @@ pub async fn invite(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Res
     let new = Invitation { email, name, role };
     match hub.db.write(move |tx| team::invite(tx, &desk, &ring, now, by, &new)).await {
         Ok(Invited::ByLink(id)) => Ok(Either::Right(to(id).flash("ok", "They are invited: a mail with a link is on its way."))),
-        Ok(Invited::AtOnce(id)) => Ok(Either::Right(to(id).flash("ok", "They had an account already: they belong to the team from now on, and are told by mail."))),
+        Ok(Invited::AtOnce(id)) => {
+            Ok(Either::Right(to(id).flash("ok", "They had an account already: they belong to the team from now on, and are told by mail.")))
+        }
         Err(wrong @ (TeamError::Member | TeamError::Disabled)) => {
             errors.add("email", wrong.to_string());
             list(&hub, &staff, Search::default(), &fields, errors).await.map(Either::Left)
@@ -175,7 +180,8 @@ struct SessionRow {
 
 impl SessionRow {
     fn new(session: &Session, role: Role) -> Self {
-        let coarse = |address: &str| address.parse().map_or_else(|_| "…".to_owned(), |address: std::net::IpAddr| Network::from(address).coarse());
+        let coarse =
+            |address: &str| address.parse().map_or_else(|_| "…".to_owned(), |address: std::net::IpAddr| Network::from(address).coarse());
         Self {
             begun: session.created_at.into(),
             seen: session.seen_at.into(),
@@ -362,7 +368,8 @@ pub async fn disable(hub: Data<Hub>, staff: Staff, account: Path<AccountId>, Pos
 /// `POST /staff/accounts/{account}/enable`
 pub async fn enable(hub: Data<Hub>, staff: Staff, account: Path<AccountId>, Posted(fields): Posted) -> Result<Answer, Error> {
     let (id, now, by) = (account.into_inner(), hub.clock.now(), staff.actor());
-    act(&hub, &staff, (id, "enable", "The account can log in again."), &fields, move |tx, reason| team::enable(tx, now, by, id, reason)).await
+    act(&hub, &staff, (id, "enable", "The account can log in again."), &fields, move |tx, reason| team::enable(tx, now, by, id, reason))
+        .await
 }
 
 /// `POST /staff/accounts/{account}/sessions/end`

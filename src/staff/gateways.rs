@@ -87,10 +87,22 @@ struct Advice {
 fn advice(hours: &[HubHour]) -> Vec<Advice> {
     let sum = |code: &str| hours.iter().rev().take(2).map(|hour| hour.of(code)).sum::<u64>();
     let rows = [
-        ("gateway_unavailable", "were not taken: the gateway is down, or refuses the hub's own key or settings. Look whether it runs, then at gateways.airnotifier.url and .access_key, then at the hub's log, which says what it answered."),
-        ("gateway_timeout", "were not answered in time: the gateway is slow. They may have been delivered. Look at its load, or run more of its processes and name all of their addresses."),
-        ("busy", "found every connection in use: the hub could take no more. Run more processes of the gateway, or let each take more at once (gateways.airnotifier.max_in_flight)."),
-        ("gateway_rejected", "were refused by the gateway one by one: something is wrong with these messages, or with their tokens. Their sites see each of them under Deliveries."),
+        (
+            "gateway_unavailable",
+            "were not taken: the gateway is down, or refuses the hub's own key or settings. Look whether it runs, then at gateways.airnotifier.url and .access_key, then at the hub's log, which says what it answered.",
+        ),
+        (
+            "gateway_timeout",
+            "were not answered in time: the gateway is slow. They may have been delivered. Look at its load, or run more of its processes and name all of their addresses.",
+        ),
+        (
+            "busy",
+            "found every connection in use: the hub could take no more. Run more processes of the gateway, or let each take more at once (gateways.airnotifier.max_in_flight).",
+        ),
+        (
+            "gateway_rejected",
+            "were refused by the gateway one by one: something is wrong with these messages, or with their tokens. Their sites see each of them under Deliveries.",
+        ),
     ];
     let told = rows.into_iter().map(|(code, words)| (sum(code), words)).filter(|(count, _)| *count > 0);
     told.map(|(count, words)| Advice { count: filters::with_commas(&count.to_string()), words }).collect()

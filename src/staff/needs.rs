@@ -46,7 +46,11 @@ impl Need {
 
 /// A number counted up to a bound, as people read it.
 fn counted(n: usize) -> String {
-    if n as i64 >= COUNTED { format!("more than {}", filters::with_commas(&(COUNTED - 1).to_string())) } else { filters::with_commas(&n.to_string()) }
+    if n as i64 >= COUNTED {
+        format!("more than {}", filters::with_commas(&(COUNTED - 1).to_string()))
+    } else {
+        filters::with_commas(&n.to_string())
+    }
 }
 
 fn need(list: &mut Vec<Need>, kind: &'static str, n: usize, words: &str, (href, link): (&'static str, &'static str)) {
@@ -88,14 +92,24 @@ fn settings(list: &mut Vec<Need>, hub: &Hub, moved: i64) {
     let public = hub.profile == Profile::Public;
     let mut wrong = |is_so: bool, kind, words: &str, to| need(list, kind, usize::from(is_so), words, to);
     let sandboxed = hub.hall.apps.values().any(|gateway| *gateway == GatewayName::Sandbox);
-    wrong(public && !hub.sends_mail, "bad", "setting is dangerous: no SMTP server is set (mail.smtp_url), so no mail leaves the hub.", ("/staff/outbox", "Look at the outbox"));
+    wrong(
+        public && !hub.sends_mail,
+        "bad",
+        "setting is dangerous: no SMTP server is set (mail.smtp_url), so no mail leaves the hub.",
+        ("/staff/outbox", "Look at the outbox"),
+    );
     wrong(
         public && sandboxed,
         "warn",
         "setting is dangerous: an app's pushes go to the sandbox, which delivers nothing (apps.….gateway).",
         ("/staff/gateways", "Look at the gateways"),
     );
-    wrong(public && hub.contact.is_none(), "idle", "setting is missing: pages and mails name no contact (hub.contact_email).", ("/help", "See what people read"));
+    wrong(
+        public && hub.contact.is_none(),
+        "idle",
+        "setting is missing: pages and mails name no contact (hub.contact_email).",
+        ("/help", "See what people read"),
+    );
     if moved > 0 {
         let count = filters::with_commas(&moved.to_string());
         let words = format!(
@@ -110,7 +124,13 @@ fn settings(list: &mut Vec<Need>, hub: &Hub, moved: i64) {
 pub fn needs(hub: &Hub, seen: &Seen) -> Vec<Need> {
     let mut list = Vec::new();
     let log = ("/staff/audit", "Verify the audit log");
-    need(&mut list, "bad", usize::from(!seen.log_ends_well), "audit log does not end as the hub has written it: somebody changed it in the database.", log);
+    need(
+        &mut list,
+        "bad",
+        usize::from(!seen.log_ends_well),
+        "audit log does not end as the hub has written it: somebody changed it in the database.",
+        log,
+    );
     gateways(&mut list, &seen.hours);
     let cases = ("/staff/abuse", "Look at the cases");
     need(&mut list, "bad", seen.cases.unseen, "new cases that nobody has looked at.", cases);
@@ -121,15 +141,45 @@ pub fn needs(hub: &Hub, seen: &Seen) -> Vec<Need> {
     // Without a server nothing is late: letters wait for it, which is told of already.
     let late = if hub.sends_mail { seen.letters.late } else { 0 };
     need(&mut list, "bad", late, "letters are due for more than 15 minutes.", ("/staff/outbox?state=waiting", "Look at the outbox"));
-    need(&mut list, "warn", seen.letters.given_up, "letters were given up in the last 7 days.", ("/staff/outbox?state=failed", "Look at the outbox"));
-    need(&mut list, "warn", seen.sites.held, "sites are held for a decision: each has the address or the secret of another one.", ("/staff#held", "Decide"));
+    need(
+        &mut list,
+        "warn",
+        seen.letters.given_up,
+        "letters were given up in the last 7 days.",
+        ("/staff/outbox?state=failed", "Look at the outbox"),
+    );
+    need(
+        &mut list,
+        "warn",
+        seen.sites.held,
+        "sites are held for a decision: each has the address or the secret of another one.",
+        ("/staff#held", "Decide"),
+    );
     if hub.profile == Profile::Public {
         need(&mut list, "warn", seen.without_factor, "members of the team have no second factor.", ("/staff/accounts", "Look at the team"));
     }
-    need(&mut list, "warn", seen.sites.over_limit, "sites have too many users, so their push is off.", ("/staff/sites?over=1", "Look at the sites"));
-    need(&mut list, "idle", seen.sites.in_grace, "sites have too many users and go on pushing until their grace ends.", ("/staff/sites?over=1", "Look at the sites"));
+    need(
+        &mut list,
+        "warn",
+        seen.sites.over_limit,
+        "sites have too many users, so their push is off.",
+        ("/staff/sites?over=1", "Look at the sites"),
+    );
+    need(
+        &mut list,
+        "idle",
+        seen.sites.in_grace,
+        "sites have too many users and go on pushing until their grace ends.",
+        ("/staff/sites?over=1", "Look at the sites"),
+    );
     need(&mut list, "idle", seen.letters.refusing, "mailboxes refuse letters.", ("/staff/outbox#refusing", "Look at the mailboxes"));
-    need(&mut list, "idle", seen.sites.unproved, "sites of the last month are not proved three days after they came.", ("/staff/sites?state=unverified", "Look at the sites"));
+    need(
+        &mut list,
+        "idle",
+        seen.sites.unproved,
+        "sites of the last month are not proved three days after they came.",
+        ("/staff/sites?state=unverified", "Look at the sites"),
+    );
     if hub.profile == Profile::Local {
         need(&mut list, "idle", seen.without_factor, "members of the team have no second factor.", ("/staff/accounts", "Look at the team"));
     }

@@ -153,22 +153,28 @@ async fn what_is_removed_or_swapped_is_found() {
         ("all", cut("seq > 0")),
         ("how it ends", vec!["DELETE FROM audit_head".to_owned()]),
         ("how it ends, and the last", vec!["DELETE FROM audit_head".to_owned(), format!("DELETE FROM audit WHERE seq = {last}")]),
-        ("the last, with the number told", vec![
-            format!("DELETE FROM audit WHERE seq = {last}"),
-            "UPDATE audit_head SET entries = entries - 1".to_owned(),
-        ]),
-        ("the last, with number and hash told", vec![
-            format!("DELETE FROM audit WHERE seq = {last}"),
-            format!("UPDATE audit_head SET entries = entries - 1, hash = (SELECT hash FROM audit WHERE seq = {})", last - 1),
-        ]),
+        (
+            "the last, with the number told",
+            vec![format!("DELETE FROM audit WHERE seq = {last}"), "UPDATE audit_head SET entries = entries - 1".to_owned()],
+        ),
+        (
+            "the last, with number and hash told",
+            vec![
+                format!("DELETE FROM audit WHERE seq = {last}"),
+                format!("UPDATE audit_head SET entries = entries - 1, hash = (SELECT hash FROM audit WHERE seq = {})", last - 1),
+            ],
+        ),
         ("the number", vec!["UPDATE audit_head SET entries = entries + 1".to_owned()]),
         ("the last hash", vec![format!("UPDATE audit_head SET hash = {}", bytes(&[7; 32]))]),
         ("the mark", vec![format!("UPDATE audit_head SET mac = {}", bytes(&[7; 32]))]),
-        ("the order of two", vec![
-            format!("UPDATE audit SET seq = -1 WHERE seq = {seq}"),
-            format!("UPDATE audit SET seq = {seq} WHERE seq = {last}"),
-            format!("UPDATE audit SET seq = {last} WHERE seq = -1"),
-        ]),
+        (
+            "the order of two",
+            vec![
+                format!("UPDATE audit SET seq = -1 WHERE seq = {seq}"),
+                format!("UPDATE audit SET seq = {seq} WHERE seq = {last}"),
+                format!("UPDATE audit SET seq = {last} WHERE seq = -1"),
+            ],
+        ),
     ];
     for (what, statements) in cases {
         let said = tampered(&hub, &statements).await;
@@ -502,9 +508,10 @@ async fn the_log_is_filtered_shown_and_exported_in_words() {
     }
     // Page by page, nothing twice and nothing missed.
     let now = hub.clock.now();
-    let many = hub.hub.db.write(move |tx| {
-        (0..120).try_for_each(|n| audit::note(tx, now, Actor::Hub, Event::PushOn, site, Some(&format!("entry {n:03}."))))
-    });
+    let many = hub
+        .hub
+        .db
+        .write(move |tx| (0..120).try_for_each(|n| audit::note(tx, now, Actor::Hub, Event::PushOn, site, Some(&format!("entry {n:03}.")))));
     many.await.unwrap();
     let (mut path, mut seen) = ("/staff/audit?event=push_on".to_owned(), String::new());
     loop {
