@@ -48,6 +48,7 @@ macro_rules! rows {
 
 const REVIEWER: Who = Who::Staff(Role::Reviewer);
 const ANALYST: Who = Who::Staff(Role::Analyst);
+const ADMIN: Who = Who::Staff(Role::Admin);
 const ADMIN_SURE: Who = Who::StaffSure(Role::Admin);
 
 rows! { page_rows, configure_pages {
@@ -142,6 +143,20 @@ rows! { page_rows, configure_pages {
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;
     POST "/staff/outbox/{letter}/again"       staff::outbox::again,            REVIEWER;
+    POST "/staff/outbox/refusing/clear"       staff::outbox::clear,            REVIEWER;
+    GET  "/staff/gateways"                    staff::gateways::show,           ANALYST;
+    GET  "/staff/accounts"                    staff::accounts::index,          ANALYST;
+    POST "/staff/accounts"                    staff::accounts::invite,         ADMIN_SURE;
+    GET  "/staff/accounts/{account}"          staff::accounts::show,           ANALYST;
+    POST "/staff/accounts/{account}/role"     staff::accounts::role,           ADMIN_SURE;
+    POST "/staff/accounts/{account}/disable"  staff::accounts::disable,        ADMIN_SURE;
+    POST "/staff/accounts/{account}/enable"   staff::accounts::enable,         ADMIN_SURE;
+    POST "/staff/accounts/{account}/sessions/end" staff::accounts::end_sessions, ADMIN_SURE;
+    POST "/staff/accounts/{account}/invite"   staff::accounts::invite_again,   ADMIN_SURE;
+    GET  "/staff/audit"                       staff::audit::index,             ANALYST;
+    POST "/staff/audit/verify"                staff::audit::verify,            ADMIN;
+    GET  "/staff/audit.csv"                   staff::audit_file::csv,          ADMIN;
+    GET  "/staff/audit.jsonl"                 staff::audit_file::jsonl,        ADMIN;
 } }
 
 // What a site's server calls: known by the token in the form.

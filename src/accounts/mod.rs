@@ -4,6 +4,7 @@ mod life;
 mod model;
 mod password;
 mod store;
+pub mod team;
 
 pub use life::{
     CONTACT_LINK_HOURS, Confirmed, LINK_HOURS, LinkError, SignIn, SignUp, account_for, begin_session, change_name, change_password,

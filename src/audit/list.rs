@@ -80,6 +80,7 @@ impl Event {
             Self::NoticeSent => "sent a notice",
             Self::AuditExported => "exported the audit log",
             Self::Searched => "searched",
+            Self::MailboxCleared => "had a refusing mailbox tried again",
             Self::ContentErased => "erased addresses from the audit log",
         }
     }

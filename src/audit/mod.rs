@@ -18,7 +18,7 @@ use crate::db::types::text_enum;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, AuditId, SiteId};
 pub use list::{Differing, Filter};
-pub use store::{Entry, Seal, about_site, erase_about, erase_addresses, list};
+pub use store::{Entry, Seal, about_site, erase_about, erase_addresses, last_seq, list, list_upwards};
 pub use verify::{Verified, ends_well, verify};
 
 /// Who acted.
@@ -96,6 +96,7 @@ text_enum! {
         AuditExported => "audit_exported",
         Searched => "searched",
         ContentErased => "content_erased",
+        MailboxCleared => "mailbox_cleared",
     }
 }
 

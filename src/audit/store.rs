@@ -4,7 +4,7 @@ use super::chain::{BY_HASH, Content, NewEntry, SALT, chain, head_mac, hex};
 use super::{ActorKind, Event, Filter};
 use crate::clock::Timestamp;
 use crate::db::schema::{audit, audit_head};
-use crate::db::{Conn, Fault, Tx, each};
+use crate::db::{Conn, Fault, MultiBackend, Tx, each};
 use crate::ids::{AccountId, AuditId, SiteId};
 use crate::secret;
 
@@ -168,12 +168,9 @@ pub(super) fn between(conn: &mut Conn, after: i64, upto: i64, most: i64) -> Resu
     Ok(between.order(audit::seq).limit(most).select(Entry::as_select()).load(conn)?)
 }
 
-/// Entries that pass a filter, newest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Entry>, Fault> {
-    let mut query = audit::table.select(Entry::as_select()).order(audit::seq.desc()).limit(most).into_boxed();
+/// The entries that pass a filter.
+fn passing(filter: &Filter) -> audit::BoxedQuery<'static, MultiBackend> {
+    let mut query = audit::table.into_boxed();
     if let Some(event) = filter.event {
         query = query.filter(audit::event.eq(event));
     }
@@ -201,7 +198,32 @@ pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Entry>, F
     if let Some(before) = filter.before {
         query = query.filter(audit::seq.lt(before));
     }
-    Ok(query.load(conn)?)
+    query
+}
+
+/// Entries that pass a filter, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Entry>, Fault> {
+    Ok(passing(filter).order(audit::seq.desc()).limit(most).select(Entry::as_select()).load(conn)?)
+}
+
+/// Entries that pass a filter, after the one with the number `after` and up to `upto`, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn list_upwards(conn: &mut Conn, filter: &Filter, (after, upto): (i64, i64), most: i64) -> Result<Vec<Entry>, Fault> {
+    let between = passing(filter).filter(audit::seq.gt(after)).filter(audit::seq.le(upto));
+    Ok(between.order(audit::seq).limit(most).select(Entry::as_select()).load(conn)?)
+}
+
+/// The number of the last entry; 0 where there is none.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn last_seq(conn: &mut Conn) -> Result<i64, Fault> {
+    Ok(audit::table.order(audit::seq.desc()).select(audit::seq).first(conn).optional()?.unwrap_or(0))
 }
 
 /// The newest entries about a site, newest first.

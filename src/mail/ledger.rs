@@ -2,9 +2,8 @@
 
 mod store;
 
-pub use store::{clear_refusing, list, of_account, refusing, stuck};
+pub use store::{clear_refusing, list, of_account, stuck};
 
-use crate::clock::Timestamp;
 use crate::ids::LetterId;
 
 /// Which letters are asked for.
@@ -45,13 +44,4 @@ pub struct Stuck {
     pub given_up: usize,
     /// Mailboxes that refuse letters.
     pub refusing: usize,
-}
-
-/// A mailbox that has refused a letter.
-#[derive(Clone, Debug)]
-pub struct Refusing {
-    pub mailbox: String,
-    pub at: Timestamp,
-    pub letter: Option<LetterId>,
-    pub why: String,
 }

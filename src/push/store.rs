@@ -6,7 +6,6 @@ use diesel::upsert::excluded;
 
 use super::count::{Sign, SiteTally};
 use super::{REFUSALS, RefusalKind, totals};
-use super::count::SiteTally;
 use crate::clock::Timestamp;
 use crate::db::schema::{activity, recent_pushes, usage_hourly};
 use crate::db::{Conn, Fault, Tx, each};
@@ -24,7 +23,7 @@ pub(super) fn add(tx: &mut Tx, tallies: &HashMap<SiteId, SiteTally>) -> Result<(
             add_count(tx.conn(), **site, *hour, code, *count)?;
         }
         for (slot, sign, count) in &tally.signs {
-            add_sign(tx.conn(), *site, *slot, *sign, *count)?;
+            add_sign(tx.conn(), **site, *slot, *sign, *count)?;
         }
         if tally.recent.is_empty() {
             continue;

@@ -309,7 +309,7 @@ async fn page(hub: &Hub, staff: &Staff, id: AccountId, refused: Option<&Refused<
         role_reason: Refused::reason(refused, "role"),
         acts: if may_act { Act::about(&account, refused) } else { Vec::new() },
         errors: refused.map(anchored).unwrap_or_default(),
-        sites: sites.iter().take(100).map(|site| SiteRow::new(site, None, hub.limits.max_site_users)).collect(),
+        sites: sites.iter().take(100).map(|site| SiteRow::new(site, None, hub.max_users(site.id))).collect(),
         sessions: sessions.iter().map(|session| SessionRow::new(session, role)).collect(),
         letters: letters.iter().map(LetterRow::new).collect(),
         entries,

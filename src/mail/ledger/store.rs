@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 
-use super::{Refusing, Shelf, Stuck, Which};
+use super::{Shelf, Stuck, Which};
 use crate::clock::Timestamp;
 use crate::db::schema::{letters, refusing_mailboxes};
 use crate::db::{Conn, Fault};
@@ -65,17 +65,6 @@ pub fn stuck(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Stuck, Fault>
         given_up: given_up.limit(most).select(letters::id).load::<LetterId>(conn)?.len(),
         refusing: refusing_mailboxes::table.limit(most).select(refusing_mailboxes::email_key).load::<String>(conn)?.len(),
     })
-}
-
-/// The mailboxes that have refused letters lately, newest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn refusing(conn: &mut Conn, most: i64) -> Result<Vec<Refusing>, Fault> {
-    let columns = (refusing_mailboxes::email_key, refusing_mailboxes::at, refusing_mailboxes::letter_id, refusing_mailboxes::why);
-    let rows: Vec<(String, Timestamp, Option<LetterId>, String)> =
-        refusing_mailboxes::table.order(refusing_mailboxes::at.desc()).limit(most).select(columns).load(conn)?;
-    Ok(rows.into_iter().map(|(mailbox, at, letter, why)| Refusing { mailbox, at, letter, why }).collect())
 }
 
 /// Forgets that a mailbox has refused letters: the next one is tried. `false`: it was not known to.
