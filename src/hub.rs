@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::abuse::Clerk;
 use crate::accounts::Passwords;
+use crate::accounts::factors::RelyingParty;
 use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::db::{ChangeLog, Db, Fault, Notices};
@@ -48,6 +49,11 @@ const ABUSE_REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 /// To how many sites a user limit is applied in one transaction: pushes' own writes wait behind it.
 const LIMITED_AT_ONCE: i64 = 100;
 
+/// How often in ten minutes a second factor of an account may be tried.
+const FACTOR_TRIES: Rate = Rate { name: "logins", burst: NonZeroU32::MIN.saturating_add(9), each: Duration::from_secs(60) };
+/// How often in a minute an address may have authenticators asked.
+const CEREMONIES: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+
 /// The hub.
 pub struct Hub {
     pub name: String,
@@ -58,6 +64,7 @@ pub struct Hub {
     pub db: Db,
     pub ring: Keyring,
     pub passwords: Passwords,
+    pub passkeys: RelyingParty,
     pub desk: Desk,
     pub outbox: Outbox,
     /// Whether letters leave by SMTP; if not, the local profile shows them.
@@ -212,6 +219,10 @@ pub struct Doors {
     pub logins: Keyed<Network>,
     /// Logins to one account, from wherever: by the hash of what was typed.
     pub logins_to: Keyed<[u8; 32]>,
+    /// Tries at the second factor of an account, from wherever.
+    pub factors: Keyed<AccountId>,
+    /// Questions to authenticators, from an address.
+    pub ceremonies: Keyed<Network>,
     pub resets: Keyed<Network>,
     /// Letters to one mailbox that strangers can ask for, from wherever: by the hash of what was typed.
     pub letters_to: Keyed<[u8; 32]>,
@@ -263,11 +274,21 @@ impl Doors {
         self.logins_to.take(&account).map_err(Error::Limited)
     }
 
+    /// Takes one of the tries at an account's second factor.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub fn factor_of(&self, account: AccountId) -> Result<(), Error> {
+        self.factors.take(&account).map_err(Error::Limited)
+    }
+
     pub fn new(limits: &Limits, clock: &Clock) -> Self {
         Self {
             registrations: Keyed::new(Rate::per_hour("registrations", limits.registrations_per_hour), clock, ADDRESSES),
             logins: Keyed::new(Rate::per_hour("logins", limits.logins_per_hour), clock, ADDRESSES),
             logins_to: Keyed::new(Rate::per_hour("logins", limits.logins_per_hour), clock, ADDRESSES),
+            factors: Keyed::new(FACTOR_TRIES, clock, ADDRESSES),
+            ceremonies: Keyed::new(Rate::per_minute("ceremonies", CEREMONIES), clock, ADDRESSES),
             resets: Keyed::new(Rate::per_hour("resets", limits.resets_per_hour), clock, ADDRESSES),
             letters_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour.max(limits.resets_per_hour)), clock, ADDRESSES),
             contacts_to: Keyed::new(Rate::per_hour("letters", limits.registrations_per_hour), clock, ADDRESSES),

@@ -47,6 +47,7 @@ macro_rules! rows {
 }
 
 const REVIEWER: Who = Who::Staff(Role::Reviewer);
+const REVIEWER_SURE: Who = Who::StaffSure(Role::Reviewer);
 const ANALYST: Who = Who::Staff(Role::Analyst);
 const ADMIN: Who = Who::Staff(Role::Admin);
 const ADMIN_SURE: Who = Who::StaffSure(Role::Admin);
@@ -68,6 +69,10 @@ rows! { page_rows, configure_pages {
     POST "/report-abuse"                      public::report_abuse::submit,    Who::Anyone;
     GET  "/login"                             public::login::show,             Who::Anyone;
     POST "/login"                             public::login::submit,           Who::Anyone;
+    GET  "/login/second"                      public::second_factor::show,     Who::Anyone;
+    POST "/login/second"                      public::second_factor::submit,   Who::Anyone;
+    POST "/login/passkey/begin"               public::second_factor::begin,    Who::Anyone;
+    POST "/login/passkey"                     public::second_factor::passkey,  Who::Anyone;
     POST "/logout"                            public::login::logout,           Who::Anyone;
     GET  "/password/forgot"                   public::password::forgot,        Who::Anyone;
     POST "/password/forgot"                   public::password::send_link,     Who::Anyone;
@@ -80,8 +85,17 @@ rows! { page_rows, configure_pages {
 
     GET  "/account"                           my::account::show,               Who::Account;
     POST "/account/profile"                   my::account::profile,            Who::Account;
-    POST "/account/password"                  my::account::password,           Who::Account;
+    POST "/account/password"                  my::account::password,           Who::AccountSure;
+    POST "/account/sessions/end-others"       my::account::end_others,         Who::Account;
     POST "/account/sessions/{session}/end"    my::account::end_session,        Who::Account;
+    GET  "/account/security"                  my::security::show,              Who::Account;
+    GET  "/account/totp"                      my::security::totp,              Who::Account;
+    POST "/account/totp"                      my::security::set_totp,          Who::AccountSure;
+    POST "/account/totp/off"                  my::security::totp_off,          Who::AccountSure;
+    POST "/account/recovery"                  my::security::recovery,          Who::AccountSure;
+    POST "/account/passkeys/begin"            my::passkeys::begin,             Who::Account;
+    POST "/account/passkeys"                  my::passkeys::add,               Who::AccountSure;
+    POST "/account/passkeys/{passkey}/remove" my::passkeys::remove,            Who::AccountSure;
     GET  "/my/sites"                          my::sites::index,                Who::Account;
     GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
     GET  "/my/sites/{site}/keys"              my::keys::index,                 Who::Account;
@@ -112,13 +126,13 @@ rows! { page_rows, configure_pages {
     GET  "/staff/sites"                       staff::sites::index,             ANALYST;
     GET  "/staff/sites/{site}"                staff::sites::show,              ANALYST;
     POST "/staff/sites/{site}/verify"         staff::sites::verify,            REVIEWER;
-    POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER;
+    POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER_SURE;
     POST "/staff/sites/{site}/lift"           staff::sites::lift,              REVIEWER;
     POST "/staff/sites/{site}/move"           staff::sites::move_to,           REVIEWER;
     POST "/staff/sites/{site}/separate"       staff::sites::separate,          REVIEWER;
     POST "/staff/sites/{site}/refuse"         staff::sites::refuse,            REVIEWER;
     POST "/staff/sites/{site}/keys/{key}/rotate" staff::keys::rotate,          REVIEWER;
-    POST "/staff/sites/{site}/keys/{key}/revoke" staff::keys::revoke,          REVIEWER;
+    POST "/staff/sites/{site}/keys/{key}/revoke" staff::keys::revoke,          REVIEWER_SURE;
     POST "/staff/sites/{site}/binding"        staff::keys::binding,            REVIEWER;
     GET  "/staff/sites/{site}/limits"         staff::limits::show,             ANALYST;
     POST "/staff/sites/{site}/limits"         staff::limits::save,             REVIEWER;

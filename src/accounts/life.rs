@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::store::{self, Link, NewAccount, NewLink, Purpose};
-use super::{Account, Credentials, PersonName, Role, Session};
+use super::{Account, Credentials, PersonName, Role};
 use crate::audit::{self, Actor, Event};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault, Tx};
@@ -19,10 +19,6 @@ pub const LINK_HOURS: u64 = 48;
 pub const CONTACT_LINK_HOURS: u64 = 14 * 24;
 /// How long a password link may be followed, in hours.
 const RESET_HOURS: u64 = 2;
-/// A session ends after this long without use.
-const IDLE: Duration = Duration::from_secs(7 * 86_400);
-/// However much it is used, a session ends after this long.
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 /// An account that nobody has confirmed is forgotten this long after it was made.
 const UNCONFIRMED_KEPT: Duration = Duration::from_secs(14 * 86_400);
 
@@ -233,7 +229,8 @@ pub fn forgot(
     email: &EmailAddress,
     site_of: impl Fn(&mut Conn, SiteId) -> Result<Option<(String, String)>, Fault>,
 ) -> Result<(), Fault> {
-    let Some(account) = store::by_email(tx.conn(), &email.key())? else { return Ok(()) };
+    let known = store::by_email(tx.conn(), &email.key())?;
+    let Some(account) = known.filter(|account| account.disabled_at.is_none()) else { return Ok(()) };
     let Some(mut to) = account.recipient() else { return Ok(()) };
     if account.confirmed_at.is_some() {
         return mail_reset_link(tx, desk, ring, now, &to);
@@ -342,45 +339,6 @@ impl Credentials {
     /// When the database does not answer.
     pub fn of(conn: &mut Conn, account: AccountId) -> Result<Option<Self>, Fault> {
         store::credentials_of(conn, account)
-    }
-}
-
-/// Where somebody logs in from.
-#[derive(Clone, Debug)]
-pub struct SignIn {
-    pub address: String,
-    pub agent: String,
-}
-
-/// Begins a session, and gives the token for its cookie: shown once, kept as a hash.
-///
-/// # Errors
-/// When it can't be written.
-pub fn begin_session(tx: &mut Tx, ring: &Keyring, now: Timestamp, account: AccountId, from: &SignIn) -> Result<SecretString, Fault> {
-    let token = secret::random_text();
-    let session = Session {
-        id: SessionId::new(now),
-        account_id: account,
-        created_at: now,
-        seen_at: now,
-        expires_at: now + IDLE,
-        address: from.address.clone(),
-        agent: from.agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-        proved_at: Some(now),
-    };
-    store::insert_session(tx.conn(), &session, &Session::token_hash(ring, token.expose_secret()))?;
-    Ok(token)
-}
-
-impl Session {
-    /// What a session's token is kept as.
-    pub fn token_hash(ring: &Keyring, token: &str) -> [u8; 32] {
-        ring.hash(secret::Purpose::Session, &[token.as_bytes()])
-    }
-
-    /// Until when this session lasts when it is used at `now`.
-    pub fn lasts_until(&self, now: Timestamp) -> Timestamp {
-        (now + IDLE).min(self.created_at + LONGEST)
     }
 }
 

@@ -1,15 +1,19 @@
-//! People: accounts, passwords, sessions, one-time links, roles. What a role may do to a site is not said here.
+//! People: accounts, passwords, second factors, sessions, one-time links, roles. What a role may do to a site is not said here.
 
+mod arrival;
+pub mod factors;
+mod letters;
 mod life;
 mod model;
 mod password;
 mod store;
 pub mod team;
 
+pub use arrival::{Arrived, Entry, How, SignIn, arrive, arrive_fully, begin_session, browser, revoke_other_sessions, revoke_session};
 pub use life::{
-    CONTACT_LINK_HOURS, Confirmed, LINK_HOURS, LinkError, SignIn, SignUp, account_for, begin_session, change_name, change_password,
-    confirm, contact_link, forget, forgot, invite_staff, is_open, log_in, mail_confirmation, never_confirmed, reset_password, sign_up,
+    CONTACT_LINK_HOURS, Confirmed, LINK_HOURS, LinkError, SignUp, account_for, change_name, change_password, confirm, contact_link, forget,
+    forgot, invite_staff, is_open, log_in, mail_confirmation, never_confirmed, reset_password, sign_up,
 };
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};
-pub use store::{acting_team, end_other_sessions, end_session, end_session_of, find, session, sessions_of, touch_session, trim};
+pub use store::{acting_team, end_other_sessions, end_session, end_session_of, find, prove_session, session, sessions_of, touch_session, trim};

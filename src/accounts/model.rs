@@ -56,6 +56,8 @@ impl Account {
 pub struct Credentials {
     pub id: AccountId,
     pub password_hash: Option<String>,
+    /// Grows with each change of the account: what began before one is over with it.
+    pub revision: i64,
 }
 
 /// A login.

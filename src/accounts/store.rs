@@ -2,10 +2,13 @@ use diesel::prelude::*;
 
 use super::{Account, Credentials, Role, Session};
 use crate::clock::Timestamp;
-use crate::db::schema::{accounts, links, sessions};
+use crate::db::schema::{accounts, links, login_places, sessions};
 use crate::db::types::text_enum;
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, LinkId, SessionId, SiteId};
+
+/// How long a place is remembered from where somebody has logged in.
+const PLACES_KEPT: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
 
 text_enum! {
     /// What following a link does.
@@ -40,6 +43,7 @@ pub(super) fn by_email(conn: &mut Conn, key: &str) -> Result<Option<Account>, Fa
 
 pub(super) fn credentials(conn: &mut Conn, key: &str) -> Result<Option<Credentials>, Fault> {
     let of_key = accounts::table.filter(accounts::email_key.eq(key).and(accounts::confirmed_at.is_not_null()));
+    let of_key = of_key.filter(accounts::disabled_at.is_null());
     Ok(of_key.select(Credentials::as_select()).first(conn).optional()?)
 }
 
@@ -186,12 +190,13 @@ pub(super) fn insert_session(conn: &mut Conn, session: &Session, token_hash: &[u
     Ok(())
 }
 
-/// The session with this token's hash and its account, while it lasts.
+/// The session with this token's hash and its account, while it lasts and the account may log in.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn session(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<Option<(Session, Account)>, Fault> {
     let open = sessions::table.inner_join(accounts::table).filter(sessions::token_hash.eq(token_hash).and(sessions::expires_at.gt(now)));
+    let open = open.filter(accounts::disabled_at.is_null());
     Ok(open.select((Session::as_select(), Account::as_select())).first(conn).optional()?)
 }
 
@@ -201,6 +206,15 @@ pub fn session(conn: &mut Conn, token_hash: &[u8], now: Timestamp) -> Result<Opt
 /// When the database does not answer.
 pub fn touch_session(conn: &mut Conn, id: SessionId, now: Timestamp, expires_at: Timestamp) -> Result<(), Fault> {
     diesel::update(sessions::table.find(id)).set((sessions::seen_at.eq(now), sessions::expires_at.eq(expires_at))).execute(conn)?;
+    Ok(())
+}
+
+/// Notes that whoever has a session has shown again that it is them.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn prove_session(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(sessions::table.find(id)).set(sessions::proved_at.eq(Some(now))).execute(conn)?;
     Ok(())
 }
 
@@ -221,17 +235,34 @@ pub fn end_session_of(conn: &mut Conn, account: AccountId, id: SessionId) -> Res
     Ok(diesel::delete(sessions::table.find(id).filter(sessions::account_id.eq(account))).execute(conn)? == 1)
 }
 
-/// Ends all sessions of an account but `kept`.
+/// Ends all sessions of an account but `kept`, and says how many.
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn end_other_sessions(conn: &mut Conn, account: AccountId, kept: Option<SessionId>) -> Result<(), Fault> {
+pub fn end_other_sessions(conn: &mut Conn, account: AccountId, kept: Option<SessionId>) -> Result<usize, Fault> {
     let of_account = sessions::table.filter(sessions::account_id.eq(account));
-    match kept {
+    Ok(match kept {
         Some(kept) => diesel::delete(of_account.filter(sessions::id.ne(kept))).execute(conn)?,
         None => diesel::delete(of_account).execute(conn)?,
-    };
-    Ok(())
+    })
+}
+
+/// Notes that somebody logs in from a place. `true`: from there they never did, though from others.
+pub(super) fn note_place(conn: &mut Conn, account: AccountId, place: &[u8], now: Timestamp) -> Result<bool, Fault> {
+    let known = login_places::table.find((account, place));
+    if diesel::update(known).set(login_places::last_at.eq(now)).execute(conn)? == 1 {
+        return Ok(false);
+    }
+    let of_account = login_places::table.filter(login_places::account_id.eq(account));
+    let another: Option<AccountId> = of_account.select(login_places::account_id).first(conn).optional()?;
+    let new = (
+        login_places::account_id.eq(account),
+        login_places::place_hash.eq(place),
+        login_places::first_at.eq(now),
+        login_places::last_at.eq(now),
+    );
+    diesel::insert_into(login_places::table).values(new).execute(conn)?;
+    Ok(another.is_some())
 }
 
 /// The open sessions of an account, newest first.
@@ -243,12 +274,14 @@ pub fn sessions_of(conn: &mut Conn, account: AccountId, now: Timestamp) -> Resul
     Ok(open.order(sessions::id.desc()).limit(100).select(Session::as_select()).load(conn)?)
 }
 
-/// Drops sessions and links that have run out.
+/// Drops what has run out: sessions, links, ceremonies, places from where nobody came for a year.
 ///
 /// # Errors
 /// When the database does not answer.
 pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
     let sessions = diesel::delete(sessions::table.filter(sessions::expires_at.lt(now))).execute(conn)?;
     let old = now - std::time::Duration::from_secs(30 * 86_400);
-    Ok(sessions + diesel::delete(links::table.filter(links::expires_at.lt(old))).execute(conn)?)
+    let places = diesel::delete(login_places::table.filter(login_places::last_at.lt(now - PLACES_KEPT))).execute(conn)?;
+    let ceremonies = super::factors::trim_ceremonies(conn, now)?;
+    Ok(sessions + places + ceremonies + diesel::delete(links::table.filter(links::expires_at.lt(old))).execute(conn)?)
 }

@@ -16,6 +16,7 @@ use secrecy::SecretString;
 pub use chores::{CHORES, Chore, run_if_due, trim};
 
 use crate::accounts::Passwords;
+use crate::accounts::factors::RelyingParty;
 use crate::clock::Clock;
 use crate::db::{Change, ChangeLog, Conn, Db, Fault, Notices, secret as stored_secret};
 use crate::devices::Lookup;
@@ -154,6 +155,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         db,
         ring,
         passwords: Passwords::default(),
+        passkeys: RelyingParty::new(&settings.hub.name, settings.server.public_url.origin()),
         desk,
         outbox,
         sends_mail: smtp.is_some(),

@@ -3,6 +3,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{Either, HttpResponse};
 use askama::Template;
 
+use crate::accounts::factors::Factors;
 use crate::accounts::{self, Credentials, NewPassword, PersonName};
 use crate::db::Fault;
 use crate::error::{Error, FieldErrors};
@@ -23,6 +24,7 @@ struct SessionRow {
     started: When,
     seen: When,
     address: String,
+    browser: String,
     agent: String,
     current: bool,
 }
@@ -37,18 +39,27 @@ struct AccountPage {
     sessions: Vec<SessionRow>,
     /// Who came by a mailed link has none yet.
     has_password: bool,
+    /// What guards the account beside the password.
+    guard: String,
+    /// A member of the team without a second factor.
+    reminded: bool,
+    held: bool,
 }
 
 async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
     let (account, now) = (owner.account.id, hub.clock.now());
-    let read = hub.db.read(move |conn| Ok::<_, Fault>((accounts::sessions_of(conn, account, now)?, Credentials::of(conn, account)?)));
-    let (sessions, known) = read.await?;
+    let read = hub.db.read(move |conn| {
+        let (sessions, known) = (accounts::sessions_of(conn, account, now)?, Credentials::of(conn, account)?);
+        Ok::<_, Fault>((sessions, known, Factors::of(conn, account)?))
+    });
+    let (sessions, known, factors) = read.await?;
     let rows = sessions.into_iter().map(|session| SessionRow {
         current: session.id == owner.session.id,
         id: session.id.to_string(),
         started: session.created_at.into(),
         seen: session.seen_at.into(),
         address: session.address,
+        browser: accounts::browser(&session.agent),
         agent: session.agent,
     });
     let form = AccountForm {
@@ -64,8 +75,21 @@ async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, s
         form,
         sessions: rows.collect(),
         has_password: known.is_some_and(|known| known.password_hash.is_some()),
+        guard: guard(&factors),
+        reminded: owner.visit.held || (owner.account.role.is_some() && !factors.any()),
+        held: owner.visit.held,
     };
     web::html(status, &page)
+}
+
+fn guard(factors: &Factors) -> String {
+    match (factors.totp, factors.passkeys.len()) {
+        (false, 0) => "Your password alone guards this account.".into(),
+        (true, 0) => "Your password and an authenticator app guard this account.".into(),
+        (false, 1) => "Your password and a passkey guard this account.".into(),
+        (false, n) => format!("Your password and {n} passkeys guard this account."),
+        (true, n) => format!("Your password, an authenticator app and passkeys ({n}) guard this account."),
+    }
 }
 
 fn filled(owner: &Owner) -> Fields {
@@ -114,9 +138,22 @@ pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> R
 
 /// `POST /account/sessions/{session}/end`
 pub async fn end_session(hub: Data<Hub>, owner: Owner, session: Path<SessionId>, _: Posted) -> Result<Redirect, Error> {
-    let (account, id) = (owner.account.id, session.into_inner());
-    if !hub.db.write(move |tx| accounts::end_session_of(tx.conn(), account, id)).await? {
+    let (account, id, now, by) = (owner.account.id, session.into_inner(), hub.clock.now(), owner.actor());
+    let ended = hub.db.write(move |tx| accounts::revoke_session(tx, now, by, account, id));
+    if !ended.await? {
         return Err(Error::NotFound);
     }
     Ok(Redirect::to("/account").flash("ok", "That login is ended."))
+}
+
+/// `POST /account/sessions/end-others`: all logins but this one.
+pub async fn end_others(hub: Data<Hub>, owner: Owner, _: Posted) -> Result<Redirect, Error> {
+    let (account, kept, now, by) = (owner.account.id, owner.session.id, hub.clock.now(), owner.actor());
+    let ended = hub.db.write(move |tx| accounts::revoke_other_sessions(tx, now, by, account, kept)).await?;
+    let to = Redirect::to("/account");
+    Ok(match ended {
+        0 => to.flash("ok", "There was no other login."),
+        1 => to.flash("ok", "The other login is ended."),
+        n => to.flash("ok", &format!("{n} other logins are ended.")),
+    })
 }

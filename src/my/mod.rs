@@ -7,6 +7,8 @@ pub mod devices;
 pub mod devices_file;
 pub mod keys;
 pub mod moodle;
+pub mod passkeys;
+pub mod security;
 pub mod settings;
 pub mod sites;
 pub mod verify;

@@ -23,6 +23,8 @@ struct LoginPage {
     page: Page,
     form: LoginForm,
     next: String,
+    /// Passkeys can be used here.
+    passkeys: bool,
 }
 
 /// Where to go after the login.
@@ -33,7 +35,7 @@ pub struct Next {
 }
 
 /// A path of this hub, and nothing else: not `//elsewhere`, not `/\elsewhere`.
-fn local(next: &str) -> Option<&str> {
+pub(super) fn local(next: &str) -> Option<&str> {
     let mut bytes = next.bytes();
     let good = bytes.next() == Some(b'/')
         && !matches!(bytes.next(), Some(b'/' | b'\\'))
@@ -41,9 +43,17 @@ fn local(next: &str) -> Option<&str> {
     good.then_some(next)
 }
 
-fn page(hub: &Hub, visit: &Visit, status: StatusCode, fields: &Fields, errors: &FieldErrors, next: &str) -> Result<HttpResponse, Error> {
+pub(super) fn page(
+    hub: &Hub,
+    visit: &Visit,
+    status: StatusCode,
+    fields: &Fields,
+    errors: &FieldErrors,
+    next: &str,
+) -> Result<HttpResponse, Error> {
     let form = LoginForm { email: fields.field("email", errors), password: Fields::emptied("password", errors), errors: errors.listed() };
-    web::html(status, &LoginPage { page: visit.page(hub), form, next: local(next).unwrap_or_default().to_owned() })
+    let next = local(next).unwrap_or_default().to_owned();
+    web::html(status, &LoginPage { page: visit.page(hub), form, next, passkeys: hub.passkeys.is_there() })
 }
 
 /// `GET /login`
@@ -54,7 +64,8 @@ pub async fn show(hub: Data<Hub>, visit: Visit, next: Query<Next>) -> Result<Eit
     page(&hub, &visit, StatusCode::OK, &Fields::default(), &FieldErrors::default(), &next.next).map(Either::Left)
 }
 
-/// `POST /login`: the answer does not tell whether the address has an account.
+/// `POST /login`: the answer does not tell whether the address has an account, nor, before the password is right, whether
+/// that has a second factor or is disabled.
 pub async fn submit(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     hub::pass(&hub.doors.logins, visit.address)?;
     hub.doors.login_to(&hub.ring, fields.text("email"))?;
@@ -99,7 +110,18 @@ mod tests {
         for good in ["/", "/my/sites", "/my/sites/1?x=2"] {
             assert_eq!(local(good), Some(good));
         }
-        for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil", "/a\r\nSet-Cookie: x", "evil"] {
+        for bad in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil",
+            "/a\r\nSet-Cookie: x",
+            "evil",
+            "%2f%2fevil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+        ] {
             assert_eq!(local(bad), None, "{bad}");
         }
     }

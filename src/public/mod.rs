@@ -7,5 +7,6 @@ pub mod login;
 pub mod password;
 pub mod register;
 pub mod report_abuse;
+pub mod second_factor;
 pub mod texts;
 pub mod unsubscribe;

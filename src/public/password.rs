@@ -111,7 +111,7 @@ pub async fn set(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result
             let mut visit = visit;
             visit.session = None;
             let entered = visit::enter(&hub, &visit, account, "/my/sites").await?;
-            Ok(Either::Right(entered.flash("ok", "Your new password is set, and you are logged in.")))
+            Ok(Either::Right(entered.flash("ok", "Your new password is set.")))
         }
         Err(LinkError::Dead) => reset_page(&hub, &visit, StatusCode::GONE, &errors, &link, true).map(Either::Left),
         Err(LinkError::Fault(fault)) => Err(fault.into()),

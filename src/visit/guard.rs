@@ -6,14 +6,14 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::BytesMut;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Responder};
 use futures_util::StreamExt;
 
-use super::{Visit, hub_of};
+use super::{Visit, hub_of, sure};
 use crate::accounts::Role;
 use crate::error::Error;
 use crate::secret;
-use crate::web::Fields;
+use crate::web::{Fields, Redirect};
 
 /// The largest form that a page takes, in bytes.
 const FORM_BYTES: usize = 64 * 1024;
@@ -74,17 +74,19 @@ impl FromRequest for Submitted {
 pub async fn allow(who: Who, mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> actix_web::Result<ServiceResponse> {
     // An error becomes an answer here already: as an error it would pass by the face of the scope.
     match admit(who, &mut req).await {
-        Ok(()) => Ok(next.call(req).await?.map_into_boxed_body()),
+        Ok(None) => Ok(next.call(req).await?.map_into_boxed_body()),
+        Ok(Some(instead)) => Ok(req.into_response(instead)),
         Err(error) => Ok(req.error_response(error)),
     }
 }
 
-async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
+/// `None`: the call goes on. Else what it is answered with in its place.
+async fn admit(who: Who, req: &mut ServiceRequest) -> Result<Option<HttpResponse>, Error> {
     let visit = req.extensions().get::<Visit>().cloned();
     let Some(visit) = visit else {
         // Only the keyed API and the operators' routes stand outside the scope of pages.
         return match who {
-            Who::Key | Who::Moodle | Who::Anyone | Who::Foreign => Ok(()),
+            Who::Key | Who::Moodle | Who::Anyone | Who::Foreign => Ok(None),
             Who::Account | Who::Staff(_) | Who::AccountSure | Who::StaffSure(_) => {
                 Err(Error::Internal(anyhow::anyhow!("a guarded route outside the scope of pages")))
             }
@@ -95,6 +97,7 @@ async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
         Who::Anyone | Who::Foreign | Who::Key | Who::Moodle => {}
         Who::Account | Who::Staff(_) | Who::AccountSure | Who::StaffSure(_) if visit.session.is_none() => return Err(Error::LoggedOut),
         Who::Account | Who::AccountSure => {}
+        Who::Staff(_) | Who::StaffSure(_) if visit.held => return Ok(Some(to_set_up(req))),
         Who::Staff(needed) | Who::StaffSure(needed) if role.is_some_and(|role| role.may(needed)) => {}
         Who::Staff(_) | Who::StaffSure(_) => {
             return Err(Error::Forbidden("Only members of the hub's team with the right role may do this."));
@@ -106,13 +109,24 @@ async fn admit(who: Who, req: &mut ServiceRequest) -> Result<(), Error> {
         req.extensions_mut().insert(Submitted { fields, own });
     } else if req.method() == Method::POST {
         // A logout in an old tab, by somebody who is logged out already, is no forgery.
-        let fields = match checked_form(&visit, req).await {
+        let mut fields = match checked_form(&visit, req).await {
             Err(Error::OldForm) if req.path() == "/logout" && visit.session.is_none() => Fields::default(),
             checked => checked?,
         };
+        if let (Who::AccountSure | Who::StaffSure(_), Some(session)) = (who, &visit.session) {
+            let (hub, path) = (hub_of(req)?, req.path().to_owned());
+            if let Some(asks) = sure::check(&hub, &visit, session, &path, &mut fields).await? {
+                return Ok(Some(asks));
+            }
+        }
         req.extensions_mut().insert(fields);
     }
-    Ok(())
+    Ok(None)
+}
+
+/// To where a member of the team sets up the second factor that is required of them here, and is told why.
+fn to_set_up(req: &ServiceRequest) -> HttpResponse {
+    Redirect::to("/account/totp").respond_to(req.request())
 }
 
 async fn checked_form(visit: &Visit, req: &mut ServiceRequest) -> Result<Fields, Error> {

@@ -2,6 +2,8 @@
 //! page's scope is wrapped by [`pages`], and every row of `routes.rs` by [`allow`].
 
 mod guard;
+mod half;
+mod sure;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -17,13 +19,17 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use guard::{Posted, Submitted, Who, allow};
+pub use half::{HalfLogin, Shown, enter, enter_with};
+pub use sure::reply_of;
 
-use crate::accounts::{self, Account, Session};
+use crate::accounts::{self, Account, Session, factors};
 use crate::audit::Actor;
+use crate::db::Fault;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::secret::{self, Purpose};
-use crate::web::{self, ErrorPage, Flash, Page, Redirect, Tls, User, clear_flash, security_headers, take_flash};
+use crate::settings::Profile;
+use crate::web::{self, ErrorPage, Flash, Page, Tls, User, clear_flash, security_headers, take_flash};
 
 /// How often a session's last use is written.
 const TOUCH: Duration = Duration::from_secs(600);
@@ -35,6 +41,10 @@ pub struct Visit {
     pub address: IpAddr,
     pub agent: String,
     pub csrf: String,
+    /// They are of the team, but without a second factor where one is required: they count as nobody of it.
+    pub held: bool,
+    /// A login of this browser that wants its second factor still.
+    pub half: Option<HalfLogin>,
     flash: Option<Flash>,
     path: String,
     /// Where a login on the way leads back to.
@@ -144,13 +154,15 @@ fn hub_of(req: &ServiceRequest) -> Result<Data<Hub>, Error> {
 struct Names {
     session: &'static str,
     visitor: &'static str,
+    /// A login between its two factors.
+    half: &'static str,
 }
 
 fn names(tls: bool) -> Names {
     if tls {
-        Names { session: "__Host-belfry", visitor: "__Host-belfry-visitor" }
+        Names { session: "__Host-belfry", visitor: "__Host-belfry-visitor", half: "__Host-belfry-half" }
     } else {
-        Names { session: "belfry", visitor: "belfry-visitor" }
+        Names { session: "belfry", visitor: "belfry-visitor", half: "belfry-half" }
     }
 }
 
@@ -244,12 +256,15 @@ fn stranger(hub: &Hub, req: &ServiceRequest, request_id: String) -> Arrived {
 }
 
 fn visit(hub: &Hub, req: &ServiceRequest, session: Option<(Session, Account)>, token: &str, request_id: String) -> Visit {
+    let half = req.cookie(names(hub.public_url.is_https()).half);
     let agent = req.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     Visit {
         session,
         address: hub.proxies.client(req.request()),
         agent: agent.to_owned(),
         csrf: csrf_token(hub, token),
+        held: false,
+        half: half.and_then(|cookie| HalfLogin::open(&hub.ring, hub.clock.now(), cookie.value())),
         flash: take_flash(req.request(), Tls(hub.public_url.is_https())),
         path: req.path().to_owned(),
         next: page_of(req),
@@ -265,8 +280,16 @@ fn csrf_token(hub: &Hub, token: &str) -> String {
 async fn arrive(hub: &Hub, req: &ServiceRequest, request_id: String) -> Result<Arrived, Error> {
     let Some(cookie) = req.cookie(names(hub.public_url.is_https()).session) else { return Ok(stranger(hub, req, request_id)) };
     let (now, hash) = (hub.clock.now(), Session::token_hash(&hub.ring, cookie.value()));
-    let found = hub.db.read(move |conn| accounts::session(conn, &hash, now)).await?;
-    let Some((session, account)) = found else { return Ok(stranger(hub, req, request_id)) };
+    let wants_factor = hub.profile == Profile::Public;
+    let found = hub.db.read(move |conn| {
+        let Some((session, account)) = accounts::session(conn, &hash, now)? else { return Ok::<_, Fault>(None) };
+        let held = wants_factor && account.role.is_some() && !factors::has_factor(conn, account.id)?;
+        Ok(Some((session, account, held)))
+    });
+    let Some((session, mut account, held)) = found.await? else { return Ok(stranger(hub, req, request_id)) };
+    if held {
+        account.role = None;
+    }
     let mut renewed = None;
     if now.since(session.seen_at) > TOUCH {
         let (id, until) = (session.id, session.lasts_until(now));
@@ -276,7 +299,7 @@ async fn arrive(hub: &Hub, req: &ServiceRequest, request_id: String) -> Result<A
             Err(fault) => tracing::warn!(error = %fault, "the use of a session could not be noted"),
         }
     }
-    Ok((visit(hub, req, Some((session, account)), cookie.value(), request_id), renewed))
+    Ok((Visit { held, ..visit(hub, req, Some((session, account)), cookie.value(), request_id) }, renewed))
 }
 
 fn dress(hub: &Hub, visit: &Visit, res: ServiceResponse) -> ServiceResponse {
@@ -312,25 +335,4 @@ fn dressed(hub: &Hub, visit: &Visit, status: StatusCode, error: Option<&Error>) 
 
 fn redirect_now(to: &str) -> actix_web::HttpResponse {
     actix_web::HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
-}
-
-/// Begins a session for an account, and goes to a page with it. An older session of this browser ends: the cookie's
-/// value never outlives a login.
-///
-/// # Errors
-/// When it can't be written.
-pub async fn enter(hub: &Hub, visit: &Visit, account: crate::ids::AccountId, to: &str) -> Result<Redirect, Error> {
-    let (ring, now, from) = (hub.ring.clone(), hub.clock.now(), visit.sign_in());
-    let before = visit.session.as_ref().map(|(session, _)| session.id);
-    let token = hub
-        .db
-        .write(move |tx| {
-            if let Some(before) = before {
-                accounts::end_session(tx.conn(), before)?;
-            }
-            accounts::begin_session(tx, &ring, now, account, &from)
-        })
-        .await
-        .map_err(Error::from)?;
-    Ok(Redirect::to(to).cookie(session_cookie(hub, &token)))
 }

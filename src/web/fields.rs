@@ -83,6 +83,18 @@ impl Fields {
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish().into_bytes()
     }
 
+    /// Takes a value out.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// All that came, by name.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let mut pairs: Vec<_> = self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
     /// What was typed; nothing for a field that did not come.
     pub fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)

@@ -3,6 +3,7 @@
 mod assets;
 mod chart;
 mod client;
+mod confirm;
 mod face;
 mod fields;
 pub mod filters;
@@ -12,6 +13,7 @@ mod respond;
 pub use assets::{Assets, serve as serve_asset};
 pub use chart::{Bar, Chart, Measured, One};
 pub use client::Proxies;
+pub use confirm::{CONFIRM_FIELDS, ConfirmPage};
 pub use face::{ErrorPage, come_back, status_of, tell_when};
 pub use fields::{Check, Field, Fields, Opt, options};
 pub use page::{Badge, Flash, Page, User, When};

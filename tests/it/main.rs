@@ -7,6 +7,7 @@ mod audit;
 mod broadcasts;
 mod cases;
 mod devices;
+mod factors;
 mod gateway;
 mod house;
 mod keyed;
