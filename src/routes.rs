@@ -123,7 +123,14 @@ rows! { page_rows, configure_pages {
     POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::Account;
 
     GET  "/staff"                             staff::home::show,               ANALYST;
-    GET  "/staff/sites"                       staff::sites::index,             ANALYST;
+    GET  "/staff/search"                      staff::search::show,             ANALYST;
+    POST "/staff/search"                      staff::search::submit,           ANALYST;
+    GET  "/staff/sites"                       staff::site_list::index,         ANALYST;
+    GET  "/staff/sites.csv"                   staff::site_file::download,      REVIEWER;
+    POST "/staff/sites/views"                 staff::views_saved::save,        ANALYST;
+    POST "/staff/sites/views/{view}/delete"   staff::views_saved::delete,      ANALYST;
+    POST "/staff/sites/bulk"                  staff::bulk::preview,            REVIEWER;
+    POST "/staff/sites/bulk/run"              staff::bulk::run,                Who::StaffSure(Role::Reviewer);
     GET  "/staff/sites/{site}"                staff::sites::show,              ANALYST;
     POST "/staff/sites/{site}/verify"         staff::sites::verify,            REVIEWER;
     POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER_SURE;

@@ -16,4 +16,7 @@ pub use life::{
 };
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};
-pub use store::{acting_team, end_other_sessions, end_session, end_session_of, find, prove_session, session, sessions_of, touch_session, trim};
+pub use store::{
+    acting_team, end_other_sessions, end_session, find, find_all, prove_session, search, session, sessions_of,
+    touch_session, trim,
+};

@@ -37,6 +37,41 @@ pub fn acting_team(conn: &mut Conn, most: i64) -> Result<Vec<Account>, Fault> {
     Ok(team.select(Account::as_select()).load(conn)?)
 }
 
+/// Several accounts by their ids, in whatever order.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn find_all(conn: &mut Conn, ids: &[AccountId]) -> Result<Vec<Account>, Fault> {
+    Ok(accounts::table.filter(accounts::id.eq_any(ids)).select(Account::as_select()).load(conn)?)
+}
+
+/// Accounts with a text in their mail address or name; the one with exactly this address first, then the newest.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn search(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<Account>, Fault> {
+    let typed: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    let (typed, small) = (typed.trim().to_owned(), typed.trim().to_lowercase());
+    if small.is_empty() {
+        return Ok(Vec::new());
+    }
+    let part = |text: &str| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    // As it was typed, too: SQLite's lower() knows no letters but ASCII ones.
+    let in_name = accounts::name.like(part(&typed)).escape('\\').or(lower(accounts::name).like(part(&small)).escape('\\'));
+    let found = accounts::table.filter(accounts::email_key.like(part(&small)).escape('\\').or(in_name));
+    let mut found: Vec<Account> = found.order(accounts::id.desc()).limit(most).select(Account::as_select()).load(conn)?;
+    if let Some(exact) = by_email(conn, &small)? {
+        found.retain(|account| account.id != exact.id);
+        found.insert(0, exact);
+    }
+    Ok(found)
+}
+
+diesel::define_sql_function! {
+    /// Lower case, of ASCII letters at least.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 pub(super) fn by_email(conn: &mut Conn, key: &str) -> Result<Option<Account>, Fault> {
     Ok(accounts::table.filter(accounts::email_key.eq(key)).select(Account::as_select()).first(conn).optional()?)
 }

@@ -13,5 +13,5 @@ pub use lookup::{Cached, Lookup, LookupKey};
 pub use model::{AppName, Device, DeviceLanguage, DeviceName, DeviceState, DeviceToken, Gone, Sealed, TokenHash};
 pub use store::{
     AtManySites, Filter, NewlyEnrolled, Search, at_many_sites, count, count_listed, enrolled_between, find, find_sealed, has_more_than,
-    hold, id_of, page, sealed_after,
+    hold, id_of, of_any_site, page, sealed_after,
 };

@@ -2,7 +2,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::life::Due;
-use super::model::Sealed;
+use super::model::{HINT_CHARS, Sealed};
 use super::{Device, DeviceState, TokenHash};
 use crate::clock::Timestamp;
 use crate::db::schema::devices;
@@ -199,6 +199,21 @@ impl Search {
         let text = text.trim();
         Self { token: TokenHash::of(ring, text), hint: format!("…{}", text.trim_start_matches('…')), name: text.to_owned() }
     }
+}
+
+/// Devices of whatever site by their whole token or the end of one, as lists show it; each with its site, the newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn of_any_site(conn: &mut Conn, search: &Search, most: i64) -> Result<Vec<(SiteId, Device)>, Fault> {
+    let shown = (devices::site_id, Device::as_select());
+    let exact = devices::table.filter(devices::token_hash.eq(search.token.0.to_vec())).order(devices::id.desc()).limit(most);
+    let found: Vec<(SiteId, Device)> = exact.select(shown).load(conn)?;
+    if !found.is_empty() || search.hint.chars().count() != HINT_CHARS + 1 {
+        return Ok(found);
+    }
+    let ends = devices::table.filter(devices::hint.eq(&search.hint)).order(devices::id.desc()).limit(most);
+    Ok(ends.select(shown).load(conn)?)
 }
 
 /// Which devices of a site are listed.

@@ -217,6 +217,21 @@ pub fn find(conn: &mut Conn, site: SiteId, id: KeyId) -> Result<Option<AccessKey
     Ok(of_site.select(AccessKey::as_select()).first(conn).optional()?)
 }
 
+/// Keys that begin with a text, as lists show their beginnings; the newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn beginning_with(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<AccessKey>, Fault> {
+    let exact = access_keys::table.filter(access_keys::prefix.eq(text)).order(access_keys::id.desc()).limit(most);
+    let found: Vec<AccessKey> = exact.select(AccessKey::as_select()).load(conn)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let begins = format!("{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let shorter = access_keys::table.filter(access_keys::prefix.like(begins).escape('\\')).order(access_keys::id.desc()).limit(most);
+    Ok(shorter.select(AccessKey::as_select()).load(conn)?)
+}
+
 /// A key of whatever site.
 pub(super) fn by_id(conn: &mut Conn, id: KeyId) -> Result<Option<AccessKey>, Fault> {
     Ok(access_keys::table.find(id).select(AccessKey::as_select()).first(conn).optional()?)

@@ -14,5 +14,5 @@ pub use decide::{Caller, Hall, Mailing, Received, Request, caller, may_broadcast
 pub use enrol::{Told, enrol, forget, may_enrol};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
 pub use seen::Seen;
-pub use store::{Recent, Tallied, by_hour, by_hours, gone_by_hour, pushed_since, recent, today_by_site, today_of};
+pub use store::{Recent, Tallied, by_code, by_hour, by_hours, gone_by_hour, pushed_since, recent, today_by_site, today_of};
 pub use totals::{HubHour, hub_by_hours};

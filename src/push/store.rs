@@ -159,6 +159,27 @@ pub fn gone_by_hour(conn: &mut Conn, sites: &[SiteId], since: Timestamp) -> Resu
     Ok(sums.into_iter().map(|((site, hour), (pushes, gone))| (site, hour, pushes, gone)).collect())
 }
 
+/// How many of a site's pushes had which outcome since a moment, and how many of them since a later one: the most frequent
+/// first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn by_code(conn: &mut Conn, site: SiteId, since: Timestamp, later: Timestamp) -> Result<Vec<(String, u64, u64)>, Fault> {
+    let rows: Vec<(Timestamp, String, i64)> = usage_hourly::table
+        .filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(since)))
+        .select((usage_hourly::hour, usage_hourly::code, usage_hourly::pushes))
+        .load(conn)?;
+    let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (hour, code, pushes) in rows {
+        let (pushes, sum) = (u64::try_from(pushes).unwrap_or(0), sums.entry(code).or_default());
+        sum.0 += pushes;
+        sum.1 += if hour >= later { pushes } else { 0 };
+    }
+    let mut sums: Vec<_> = sums.into_iter().map(|(code, (all, lately))| (code, all, lately)).collect();
+    sums.sort_by_key(|(_, all, _)| std::cmp::Reverse(*all));
+    Ok(sums)
+}
+
 /// How many pushes each site was let through today (UTC), for its quota after a restart.
 ///
 /// # Errors

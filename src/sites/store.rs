@@ -1,6 +1,7 @@
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
+use super::listing::{forget_words, keep_words};
 use super::{NewSite, Site, SiteState, SiteUrl};
 use crate::clock::Timestamp;
 use crate::db::schema::{site_terms, sites};
@@ -43,7 +44,7 @@ pub(super) fn insert(
             ),
         ))
         .execute(conn)?;
-    Ok(())
+    keep_words(conn, id, &new.name.0, new.url.as_str(), None)
 }
 
 /// Writes a site that was read before.
@@ -91,7 +92,10 @@ pub(super) fn save(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<(), F
             ),
         ))
         .execute(conn)?;
-    if rows == 1 { Ok(()) } else { Err(Fault::Stale) }
+    if rows != 1 {
+        return Err(Fault::Stale);
+    }
+    keep_words(conn, site.id, &site.name, &site.url, site.contact_email.as_deref())
 }
 
 /// A site by its id: for the hub itself and for staff.
@@ -100,6 +104,14 @@ pub(super) fn save(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<(), F
 /// When the database does not answer.
 pub fn find(conn: &mut Conn, id: SiteId) -> Result<Option<Site>, Fault> {
     Ok(sites::table.find(id).select(Site::as_select()).first(conn).optional()?)
+}
+
+/// Several sites by their ids, the oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn find_all(conn: &mut Conn, ids: &[SiteId]) -> Result<Vec<Site>, Fault> {
+    Ok(sites::table.filter(sites::id.eq_any(ids)).order(sites::id).select(Site::as_select()).load(conn)?)
 }
 
 /// A site of this account; nobody else's is found. A site that was taken off the hub is gone.
@@ -228,44 +240,6 @@ pub fn count_all(conn: &mut Conn) -> Result<i64, Fault> {
     Ok(sites::table.filter(sites::state.ne(SiteState::Unregistered)).count().get_result(conn)?)
 }
 
-/// Which sites staff want to see.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Words in name or address.
-    pub words: String,
-    pub state: Option<SiteState>,
-    pub before: Option<SiteId>,
-}
-
-/// Sites, newest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn list(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<Site>, Fault> {
-    let mut query = sites::table.select(Site::as_select()).order(sites::id.desc()).limit(most).into_boxed();
-    // No stored text has control characters, and PostgreSQL takes no NUL.
-    let words: String = filter.words.chars().filter(|c| !c.is_control()).collect();
-    for word in words.split_whitespace().take(8) {
-        // As it was typed, too: SQLite's lower() knows no letters but ASCII ones.
-        let pattern = |word: &str| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let (typed, small) = (pattern(word), pattern(&word.to_lowercase()));
-        let in_name = sites::name.like(typed).escape('\\').or(lower(sites::name).like(small.clone()).escape('\\'));
-        query = query.filter(in_name.or(lower(sites::url).like(small).escape('\\')));
-    }
-    if let Some(state) = filter.state {
-        query = query.filter(sites::state.eq(state));
-    }
-    if let Some(before) = filter.before {
-        query = query.filter(sites::id.lt(before));
-    }
-    Ok(query.load(conn)?)
-}
-
-diesel::define_sql_function! {
-    /// Lower case, of ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
 /// Every site at an address that is on the hub and whose mail address nobody has to confirm first, and those that left it
 /// while they were suspended; the oldest first.
 ///
@@ -330,8 +304,11 @@ pub(super) fn misplaced(conn: &mut Conn, max_users: u64, most: i64) -> Result<Ve
 pub(super) fn erase_contacts(conn: &mut Conn, before: Timestamp) -> Result<usize, Fault> {
     let left = sites::table.filter(sites::state.eq(SiteState::Unregistered).and(sites::changed_at.lt(before)));
     let known = left.filter(sites::contact_email.is_not_null().or(sites::contact_name.is_not_null()));
+    let ids: Vec<SiteId> = known.select(sites::id).load(conn)?;
     let nobody = (sites::contact_email.eq(None::<String>), sites::contact_name.eq(None::<String>));
-    Ok(diesel::update(known).set(nobody).execute(conn)?)
+    let erased = diesel::update(known).set(nobody).execute(conn)?;
+    forget_words(conn, &ids)?;
+    Ok(erased)
 }
 
 /// Who wants to be this site, or at its address, and waits for a decision.

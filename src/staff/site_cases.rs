@@ -1,23 +1,22 @@
-//! The cases on a site's page (`staff/site_cases.html`).
+//! A case in one line, as the pages of a site and of its other cases list it.
 
 use crate::abuse::{self, Case, CaseState, Outcome};
 use crate::db::{Conn, Fault};
 use crate::ids::SiteId;
 use crate::web::{Badge, When};
 
-/// The cases of a site, newest first.
-pub struct SiteCases {
-    pub site: String,
-    pub rows: Vec<SiteCase>,
-    pub may_open: bool,
-}
+/// How many of a site's cases its page lists.
+const MOST: i64 = 50;
 
 /// A case of a site.
 pub struct SiteCase {
     pub id: String,
     pub number: i64,
+    /// What opened it.
     pub what: &'static str,
     pub opened: When,
+    pub closed: Option<When>,
+    pub is_open: bool,
     pub state: Badge,
 }
 
@@ -28,15 +27,22 @@ impl SiteCase {
             (CaseState::Closed, Some(Outcome::FalseAlarm)) => Badge::new("idle", "False alarm"),
             (CaseState::Closed, _) => Badge::new("idle", "Settled"),
         };
-        let what = abuse::row(case.opened_by).title;
-        Self { id: case.id.to_string(), number: case.number, what, opened: case.opened_at.into(), state }
+        Self {
+            id: case.id.to_string(),
+            number: case.number,
+            what: abuse::row(case.opened_by).title,
+            opened: case.opened_at.into(),
+            closed: case.closed_at.map(When::from),
+            is_open: case.state == CaseState::Open,
+            state,
+        }
     }
-}
 
-impl SiteCases {
-    /// The newest ones of a site.
-    pub fn of(conn: &mut Conn, may_open: bool, site: SiteId) -> Result<Self, Fault> {
-        let rows = abuse::of_site(conn, site, 20)?.iter().map(SiteCase::new).collect();
-        Ok(Self { site: site.to_string(), rows, may_open })
+    /// The cases of a site, newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn of_site(conn: &mut Conn, site: SiteId) -> Result<Vec<Self>, Fault> {
+        Ok(abuse::of_site(conn, site, MOST)?.iter().map(Self::new).collect())
     }
 }

@@ -1,17 +1,16 @@
-use std::collections::HashMap;
-
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Data, Path};
 use actix_web::{Either, HttpResponse};
 use askama::Template;
-use serde::Deserialize;
 
 use super::outbox::LetterRow;
+use super::site_cases::SiteCase;
+use super::site_figures::{AuditRow, DeviceCounts, History, Outcome};
+pub use super::site_list::{SiteRow, with_owners};
 use crate::abuse;
 use crate::accounts::{self, Account, Role};
-use crate::audit::{self, Reason};
-use crate::db::{Conn, Fault};
-use crate::devices;
+use crate::audit::Reason;
+use crate::db::Conn;
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SiteId;
@@ -22,109 +21,9 @@ use crate::my::moodle::Moodle;
 use crate::my::views::{self, KeyRow, Recent, SiteHead};
 use crate::registrations::{self, Verdict};
 use crate::settings::Binding;
-use crate::sites::{self, Decision as About, Filter, ProofKind, Proved, Site, SiteState};
+use crate::sites::{self, Decision as About, ProofKind, Proved, Site, SiteState};
 use crate::visit::{Posted, Staff};
-use crate::web::{self, Badge, Chart, Field, Fields, Opt, Page, Redirect, When, filters, options};
-
-/// How many sites a page lists.
-const PAGE: usize = 50;
-
-/// A site on a list.
-pub struct SiteRow {
-    pub id: String,
-    pub name: String,
-    pub url: String,
-    pub owner: String,
-    pub state: Badge,
-    pub push: Badge,
-    pub users: u64,
-    pub created: When,
-}
-
-impl SiteRow {
-    pub fn new(site: &Site, owner: Option<&Account>, max_users: u64) -> Self {
-        Self {
-            id: site.id.to_string(),
-            name: site.name.clone(),
-            url: site.url.clone(),
-            owner: owner.map_or("–".to_owned(), |account| format!("{} <{}>", account.name, account.email)),
-            state: views::state_badge(site),
-            push: views::push_badge(site, max_users),
-            users: site.users(),
-            created: site.created_at.into(),
-        }
-    }
-}
-
-/// Sites with the accounts that own them.
-pub fn with_owners(conn: &mut Conn, sites: Vec<Site>) -> Result<Vec<(Site, Option<Account>)>, Fault> {
-    let mut owners = HashMap::new();
-    for id in sites.iter().filter_map(|site| site.account_id) {
-        if let std::collections::hash_map::Entry::Vacant(free) = owners.entry(id)
-            && let Some(account) = accounts::find(conn, id)?
-        {
-            free.insert(account);
-        }
-    }
-    Ok(sites
-        .into_iter()
-        .map(|site| (site.account_id.and_then(|id| owners.get(&id).cloned()), site))
-        .map(|(owner, site)| (site, owner))
-        .collect())
-}
-
-/// The query of the list.
-#[derive(Deserialize)]
-pub struct Search {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    before: String,
-}
-
-#[derive(Template)]
-#[template(path = "staff/sites.html")]
-struct SitesPage {
-    page: Page,
-    q: String,
-    state: String,
-    states: Vec<Opt>,
-    sites: Vec<SiteRow>,
-    next: Option<String>,
-}
-
-/// `GET /staff/sites`
-pub async fn index(hub: Data<Hub>, staff: Staff, search: Query<Search>) -> Result<HttpResponse, Error> {
-    let Search { q, state, before } = search.into_inner();
-    let filter = Filter { words: q.clone(), state: state.parse().ok(), before: before.parse().ok() };
-    let read = hub.db.read(move |conn| {
-        let found = sites::list(conn, &filter, PAGE as i64 + 1)?;
-        with_owners(conn, found)
-    });
-    let mut found = read.await?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
-    let next = found.last().filter(|_| more).map(|(last, _)| last.id.to_string());
-    let states = [("", "Any state")].into_iter().chain(SiteState::ALL.iter().map(|s| (s.as_str(), s.as_str())));
-    let page = SitesPage {
-        page: staff.visit.page(&hub),
-        states: options(states, &state),
-        sites: found.iter().map(|(site, owner)| SiteRow::new(site, owner.as_ref(), hub.max_users(site.id))).collect(),
-        q,
-        state,
-        next,
-    };
-    web::html(StatusCode::OK, &page)
-}
-
-struct AuditRow {
-    at: When,
-    actor: String,
-    event: String,
-    reason: String,
-}
+use crate::web::{self, Badge, Chart, Field, Fields, Opt, Page, Redirect, filters, options};
 
 /// A decision that staff may take, with its own field for the reason.
 struct Decision {
@@ -214,7 +113,13 @@ struct SitePage {
     page: Page,
     site: SiteHead,
     details: Vec<(String, String)>,
-    devices: u64,
+    devices: DeviceCounts,
+    history: History,
+    outcomes: Vec<Outcome>,
+    cases: Vec<SiteCase>,
+    has_open_case: bool,
+    /// The mailbox of its contact that takes no letters, and what its server said.
+    refusing: Option<mail::Refusing>,
     keys: Vec<StaffKey>,
     overlaps: Vec<Opt>,
     may_have_keys: bool,
@@ -238,23 +143,30 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
     let read = hub.db.read(move |conn| {
         let site = sites::find(conn, id)?.ok_or(Error::NotFound)?;
         let owner = site.account_id.map(|account| accounts::find(conn, account)).transpose()?.flatten();
-        let audit = audit_rows(conn, id)?;
+        let audit = AuditRow::read(conn, id)?;
         let pushes = views::pushes(conn, id, now, 20)?;
         let mut rivals = sites::rivals(conn, &site)?;
         rivals.extend(site.held_beside.map(|other| sites::find(conn, other)).transpose()?.flatten());
         let rivals = with_owners(conn, rivals)?;
         let moodle = Moodle::of(conn, &site)?;
-        let (keys, devices, letters) = (views::keys_of(conn, id)?, devices::count(conn, id)?, mail::about_site(conn, id, 20)?);
-        let binding = sites::binding(conn, id)?;
-        Ok::<_, Error>((site, owner, (keys, devices, pushes), letters, audit, rivals, (moodle, binding)))
+        let (keys, letters, binding) = (views::keys_of(conn, id)?, mail::about_site(conn, id, 50)?, sites::binding(conn, id)?);
+        let refusing = refusing(conn, &site, owner.as_ref())?;
+        let past = (History::read(conn, id)?, Outcome::read(conn, id, now)?, DeviceCounts::read(conn, id)?, SiteCase::of_site(conn, id)?);
+        Ok::<_, Error>((site, owner, (keys, pushes, past), letters, audit, rivals, (moodle, binding, refusing)))
     });
-    let (site, owner, (keys, devices, (recent, chart, _)), letters, audit, rivals, (moodle, binding)) = read.await?;
+    let (site, owner, (keys, (recent, chart, _), (history, outcomes, devices, cases)), letters, audit, rivals, of_moodle) = read.await?;
+    let (moodle, binding, refusing) = of_moodle;
     let may_decide = staff.account.role.is_some_and(|role| role.may(Role::Reviewer));
     let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
         page: staff.visit.page(hub),
         details: details(&site, owner.as_ref(), moodle.alerts_email.as_deref()),
-        devices: u64::try_from(devices).unwrap_or(0),
+        devices,
+        history,
+        outcomes,
+        refusing,
+        has_open_case: cases.iter().any(|case| case.is_open),
+        cases,
         keys: views::key_rows(&keys, hub).into_iter().map(|row| StaffKey::of(row, refused)).collect(),
         overlaps: overlaps(hub),
         may_have_keys: site.may_have_keys(),
@@ -283,25 +195,20 @@ impl RivalRow {
     }
 }
 
+/// Whether the mailbox that letters about a site go to refuses them.
+fn refusing(conn: &mut Conn, site: &Site, owner: Option<&Account>) -> Result<Option<mail::Refusing>, crate::db::Fault> {
+    let mailbox = owner.map(|account| account.email.as_str()).or(site.contact_email.as_deref());
+    match mailbox.and_then(|mailbox| mail::EmailAddress::parse(mailbox).ok()) {
+        Some(address) => mail::is_refusing(conn, &address.key()),
+        None => Ok(None),
+    }
+}
+
 fn bindings(hub: &Hub, binding: Option<Binding>) -> Vec<Opt> {
     let own = format!("as the hub: {}", hub.hall.binding.as_str());
     let all =
         [("", own.as_str()), ("open", "open: a push to a new token enrols it"), ("strict", "strict: a push to a new token is refused")];
     options(all, binding.map_or("", Binding::as_str))
-}
-
-fn audit_rows(conn: &mut Conn, id: SiteId) -> Result<Vec<AuditRow>, Fault> {
-    let mut rows = Vec::new();
-    for entry in audit::about_site(conn, id, 50)? {
-        let person = entry.actor_id.map(|account| accounts::find(conn, account)).transpose()?.flatten();
-        rows.push(AuditRow {
-            at: entry.at.into(),
-            actor: person.map_or_else(|| entry.actor_kind.to_string(), |account| account.name),
-            event: entry.event.as_str().replace('_', " "),
-            reason: entry.reason.unwrap_or_default(),
-        });
-    }
-    Ok(rows)
 }
 
 fn details(site: &Site, owner: Option<&Account>, alerts_email: Option<&str>) -> Vec<(String, String)> {

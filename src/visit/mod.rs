@@ -60,6 +60,7 @@ fn page_of(req: &ServiceRequest) -> String {
     }
     let mut parts = req.path().split('/').skip(1);
     match (parts.next(), parts.next(), parts.next()) {
+        (Some("staff"), Some("sites"), Some("views" | "bulk")) => "/staff/sites".to_owned(),
         (Some(room @ ("my" | "staff")), Some("sites"), Some(site)) => format!("/{room}/sites/{site}"),
         (Some("staff"), ..) => "/staff".to_owned(),
         (Some("account"), ..) => "/account".to_owned(),

@@ -9,11 +9,12 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::error::Error;
 
-const FILES: [(&str, &str, &[u8]); 7] = [
+const FILES: [(&str, &str, &[u8]); 8] = [
     ("belfry.css", "text/css; charset=utf-8", include_bytes!("../../static/belfry.css")),
     ("logo.svg", "image/svg+xml", include_bytes!("../../static/logo.svg")),
     ("favicon.svg", "image/svg+xml", include_bytes!("../../static/favicon.svg")),
     ("copy.js", "text/javascript; charset=utf-8", include_bytes!("../../static/copy.js")),
+    ("console.js", "text/javascript; charset=utf-8", include_bytes!("../../static/console.js")),
     ("users-limit.js", "text/javascript; charset=utf-8", include_bytes!("../../static/users-limit.js")),
     ("passkey.js", "text/javascript; charset=utf-8", include_bytes!("../../static/passkey.js")),
     ("local-time.js", "text/javascript; charset=utf-8", include_bytes!("../../static/local-time.js")),

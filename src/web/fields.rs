@@ -115,6 +115,13 @@ impl Fields {
         self.0.get(name).is_some_and(|value| !matches!(value.as_str(), "" | "0" | "off" | "false"))
     }
 
+    /// The rest of each name that begins with `start` and whose box was ticked, in order.
+    pub fn ticked(&self, start: &str) -> Vec<&str> {
+        let mut found: Vec<&str> = self.0.keys().filter(|name| self.on(name)).filter_map(|name| name.strip_prefix(start)).collect();
+        found.sort_unstable();
+        found
+    }
+
     /// The field with what was typed and what is wrong with it.
     pub fn field(&self, name: &str, errors: &FieldErrors) -> Field {
         Field { value: self.text(name).to_owned(), error: errors.of(name) }

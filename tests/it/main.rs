@@ -14,6 +14,7 @@ mod keyed;
 mod keys;
 mod letters;
 mod limits;
+mod lists;
 mod mail;
 mod moodle;
 mod my;

@@ -430,7 +430,14 @@ async fn a_sign_up_that_nobody_confirms_is_forgotten() {
     hub.browser().post("/register", &FORM).await;
     assert_eq!(hub.hub.db.read(sites::count_all).await.unwrap(), 1);
     // Whatever the team has said about it meanwhile.
-    let site = hub.hub.db.read(|conn| sites::list(conn, &sites::Filter::default(), 1)).await.unwrap().remove(0).id;
+    let site = hub
+        .hub
+        .db
+        .read(|conn| sites::list(conn, &sites::Filter::default(), belfry::clock::Clock::system().now(), 1))
+        .await
+        .unwrap()
+        .remove(0)
+        .id;
     let mut team = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
     let said = team.post(&format!("/staff/sites/{site}/binding"), &[("binding", "strict"), ("reason", "A try")]).await;
     assert_eq!(said.status.as_u16(), 303);

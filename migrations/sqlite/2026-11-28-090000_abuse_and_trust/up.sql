@@ -243,3 +243,7 @@ CREATE TABLE hub_hourly (
 ) STRICT;
 INSERT INTO hub_hourly (hour, code, pushes) SELECT hour, code, sum(pushes) FROM usage_hourly GROUP BY hour, code;
 CREATE INDEX letters_failed ON letters (failed_at) WHERE failed_at IS NOT NULL;
+
+-- A device is found by the end of its token among all sites, and among those of one.
+DROP INDEX devices_hint;
+CREATE INDEX devices_hint ON devices (hint, site_id, id);
