@@ -19,6 +19,7 @@ use crate::jobs::Board;
 use crate::keys::Grants;
 use crate::limits::{Keyed, Network, Rate};
 use crate::mail::{Desk, Outbox};
+use crate::privacy::Policy;
 use crate::proof::Prober;
 use crate::push::{Counts, Hall};
 use crate::registrations::Office;
@@ -89,6 +90,8 @@ pub struct Hub {
     /// Who may ask whether a site is registered; nobody named: anybody, at a rate.
     pub sitecheck_from: Vec<IpNet>,
     pub doors: Doors,
+    /// What is kept for how long, and where it goes.
+    pub privacy: Policy,
 }
 
 impl Hub {

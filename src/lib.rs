@@ -28,6 +28,7 @@ pub mod push; // decide, hand over, count
 pub mod broadcasts; // one message to all devices of a site
 pub mod idempotency; // what was asked before, and its answer
 pub mod abuse; // signals, cases, steps
+pub mod privacy; // what is kept of whom: export, erasure, retention
 
 // What a request may use, and who asks.
 pub mod hub;

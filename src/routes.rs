@@ -96,6 +96,10 @@ rows! { page_rows, configure_pages {
     POST "/account/passkeys/begin"            my::passkeys::begin,             Who::Account;
     POST "/account/passkeys"                  my::passkeys::add,               Who::AccountSure;
     POST "/account/passkeys/{passkey}/remove" my::passkeys::remove,            Who::AccountSure;
+    GET  "/account/export"                    my::privacy::export,             Who::Account;
+    POST "/account/export"                    my::privacy::download,           Who::AccountSure;
+    GET  "/account/delete"                    my::privacy::leave,              Who::AccountSure;
+    POST "/account/delete"                    my::privacy::erase,              Who::AccountSure;
     GET  "/my/sites"                          my::sites::index,                Who::Account;
     GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
     GET  "/my/sites/{site}/keys"              my::keys::index,                 Who::Account;
@@ -160,6 +164,8 @@ rows! { page_rows, configure_pages {
     POST "/staff/abuse/{case}/note"           staff::case_acts::note,          REVIEWER;
     POST "/staff/abuse/{case}/assign"         staff::case_acts::assign,        REVIEWER;
     POST "/staff/abuse/{case}/answer"         staff::case_acts::answer,        REVIEWER;
+    GET  "/staff/sites/{site}/erase-contact"  staff::privacy::contact,         Who::StaffSure(Role::Admin);
+    POST "/staff/sites/{site}/erase-contact"  staff::privacy::erase_contact,   Who::StaffSure(Role::Admin);
     GET  "/staff/jobs"                        staff::jobs::show,               ANALYST;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;
     GET  "/staff/outbox/{letter}"             staff::outbox::show,             REVIEWER;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::model::{Case, CaseError, CaseSignal, CaseState, EntryKind, Finding, Outcome, Raised};
 use super::store::{self, NewEntry};
-use super::{Order, Signal, letters, reports, signals, steps};
+use super::{Order, Signal, letters, signals, steps};
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
@@ -19,14 +19,6 @@ use crate::sites::{self, Site, SiteState};
 const STEP: Duration = Duration::from_secs(600);
 /// How many messages an owner may write before somebody answers.
 const UNANSWERED: i64 = 5;
-/// How long reports keep who made them, once they are dealt with.
-const REPORTERS_KEPT: Duration = Duration::from_secs(90 * 86_400);
-/// How long reports are kept that came to no case, once they are dealt with.
-const LOOSE_KEPT: Duration = Duration::from_secs(365 * 86_400);
-/// How long closed cases are kept.
-const CASES_KEPT: Duration = Duration::from_secs(2 * 365 * 86_400);
-/// How many cases are deleted at once.
-const DELETED_AT_ONCE: i64 = 200;
 
 /// What acts on cases need of the hub.
 #[derive(Clone)]
@@ -315,9 +307,5 @@ pub(super) fn open_case(tx: &mut Tx, id: CaseId) -> Result<Case, CaseError> {
 /// # Errors
 /// When it can't be written.
 pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
-    super::watch::trim(conn, now)?;
-    reports::store::forget_reporters(conn, now - REPORTERS_KEPT)?;
-    reports::store::delete_loose(conn, now - LOOSE_KEPT)?;
-    store::delete_closed(conn, now - CASES_KEPT, DELETED_AT_ONCE)?;
-    Ok(())
+    super::watch::trim(conn, now)
 }

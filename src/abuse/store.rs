@@ -293,10 +293,3 @@ pub(super) fn add_step(conn: &mut Conn, case: &Case, step: Step, now: Timestamp)
     diesel::insert_into(case_steps::table).values((of_case, case_steps::at.eq(now))).execute(conn)?;
     Ok(())
 }
-
-/// Deletes cases that were closed before `before`, with all that is on them: at most `most`. Gives how many.
-pub(super) fn delete_closed(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
-    let old: Vec<CaseId> = cases::table.filter(cases::closed_at.lt(before)).order(cases::id).limit(most).select(cases::id).load(conn)?;
-    reports::store::delete_of(conn, &old)?;
-    Ok(diesel::delete(cases::table.filter(cases::id.eq_any(old))).execute(conn)?)
-}

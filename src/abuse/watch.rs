@@ -39,9 +39,8 @@ const MOST_DEVICES: i64 = 20_000;
 const NOTEWORTHY: i64 = 50;
 /// How many sites' devices the daily round counts in one look: it comes round a million sites.
 const ROUND: i64 = 700;
-/// How long counts are kept, and from where keys were used.
+/// How long counts are kept.
 const ACTIVITY_KEPT: Duration = Duration::from_secs(3 * 86_400);
-const NETWORKS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// What the watch needs of the hub.
 pub struct Watch {
@@ -215,6 +214,5 @@ fn too_many_devices(
 
 /// Forgets old counts.
 pub(super) fn trim(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
-    store::delete_activity(conn, now - ACTIVITY_KEPT)?;
-    keys::forget_networks(conn, now - NETWORKS_KEPT)
+    store::delete_activity(conn, now - ACTIVITY_KEPT)
 }

@@ -14,9 +14,9 @@ use crate::mail::Desk;
 use crate::secret::{self, Keyring};
 
 /// A session ends after this long without use.
-const IDLE: Duration = Duration::from_secs(7 * 86_400);
+pub const IDLE: Duration = Duration::from_secs(7 * 86_400);
 /// However much it is used, a session ends after this long.
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// Where somebody logs in from.
 #[derive(Clone, Debug)]

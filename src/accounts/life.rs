@@ -1,5 +1,6 @@
 //! What happens to an account. Each act runs in its caller's transaction; passwords come hashed already.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +21,7 @@ pub const CONTACT_LINK_HOURS: u64 = 14 * 24;
 /// How long a password link may be followed, in hours.
 const RESET_HOURS: u64 = 2;
 /// An account that nobody has confirmed is forgotten this long after it was made.
-const UNCONFIRMED_KEPT: Duration = Duration::from_secs(14 * 86_400);
+pub const UNCONFIRMED_KEPT: Duration = Duration::from_secs(14 * 86_400);
 
 /// Why a link leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,8 @@ pub struct SignUp {
     pub name: PersonName,
     pub language: String,
     pub password_hash: String,
+    /// Where they are.
+    pub from: Option<IpAddr>,
 }
 
 fn link_hash(ring: &Keyring, token: &str) -> [u8; 32] {
@@ -77,7 +80,7 @@ pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result
     let account =
         NewAccount { id, email: new.email.as_str(), email_key: &key, name: new.name.as_str(), language: &new.language, role: None, now };
     store::insert(tx.conn(), &account)?;
-    audit::note(tx, now, Actor::Account(id, None), Event::AccountCreated, id, None)?;
+    audit::note(tx, now, Actor::Account(id, new.from), Event::AccountCreated, id, None)?;
     Ok(Some(id))
 }
 
@@ -181,7 +184,7 @@ pub struct Confirmed {
 ///
 /// # Errors
 /// [`LinkError::Dead`] when it was followed before or is too old.
-pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str) -> Result<Confirmed, LinkError> {
+pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, from: Option<IpAddr>, token: &str) -> Result<Confirmed, LinkError> {
     tx.alone()?;
     let link = follow(tx, ring, now, token, &[Purpose::Confirm])?;
     let account = store::find(tx.conn(), link.account_id)?.ok_or(LinkError::Dead)?;
@@ -192,7 +195,7 @@ pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, token: &str) -> Resu
             store::set_password(tx.conn(), account.id, hash)?;
         }
         store::set_confirmed(tx.conn(), account.id, now)?;
-        audit::note(tx, now, Actor::Account(account.id, None), Event::AccountConfirmed, account.id, None)?;
+        audit::note(tx, now, Actor::Account(account.id, from), Event::AccountConfirmed, account.id, None)?;
     }
     Ok(Confirmed { account: account.id, site: link.site_id, first })
 }
@@ -279,13 +282,13 @@ pub fn reset_password(
     desk: &Desk,
     ring: &Keyring,
     now: Timestamp,
-    token: &str,
-    password_hash: &str,
+    from: Option<IpAddr>,
+    (token, password_hash): (&str, &str),
 ) -> Result<AccountId, LinkError> {
     tx.alone()?;
     let link = follow(tx, ring, now, token, &[Purpose::Reset, Purpose::Welcome])?;
     store::set_confirmed(tx.conn(), link.account_id, now)?;
-    set_password(tx, desk, now, link.account_id, password_hash, None)?;
+    set_password(tx, desk, now, Actor::Account(link.account_id, from), password_hash, None)?;
     Ok(link.account_id)
 }
 
@@ -293,23 +296,17 @@ pub fn reset_password(
 ///
 /// # Errors
 /// When it can't be written.
-pub fn change_password(
-    tx: &mut Tx,
-    desk: &Desk,
-    now: Timestamp,
-    account: AccountId,
-    password_hash: &str,
-    kept: SessionId,
-) -> Result<(), Fault> {
-    set_password(tx, desk, now, account, password_hash, Some(kept))
+pub fn change_password(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, password_hash: &str, kept: SessionId) -> Result<(), Fault> {
+    set_password(tx, desk, now, by, password_hash, Some(kept))
 }
 
-fn set_password(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, hash: &str, kept: Option<SessionId>) -> Result<(), Fault> {
+fn set_password(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, hash: &str, kept: Option<SessionId>) -> Result<(), Fault> {
+    let Some(account) = by.account() else { return Ok(()) };
     tx.alone()?;
     store::end_links(tx.conn(), account, now)?;
     store::set_password(tx.conn(), account, hash)?;
     store::end_other_sessions(tx.conn(), account, kept)?;
-    audit::note(tx, now, Actor::Account(account, None), Event::PasswordSet, account, None)?;
+    audit::note(tx, now, by, Event::PasswordSet, account, None)?;
     if let Some(to) = store::find(tx.conn(), account)?.and_then(|a| a.recipient()) {
         let letter = PasswordChanged { hub: desk.hub(), name: to.name.clone(), link_reset: desk.link("/password/forgot") };
         mail::post(tx, now, &to, &letter, None)?;

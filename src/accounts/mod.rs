@@ -9,7 +9,10 @@ mod password;
 mod store;
 pub mod team;
 
-pub use arrival::{Arrived, Entry, How, SignIn, arrive, arrive_fully, begin_session, browser, revoke_other_sessions, revoke_session};
+pub use arrival::{
+    Arrived, Entry, How, IDLE, LONGEST, SignIn, arrive, arrive_fully, begin_session, browser, revoke_other_sessions, revoke_session,
+};
+pub use life::UNCONFIRMED_KEPT;
 pub use life::{
     CONTACT_LINK_HOURS, Confirmed, LINK_HOURS, LinkError, SignUp, account_for, change_name, change_password, confirm, contact_link, forget,
     forgot, invite_staff, is_open, log_in, mail_confirmation, never_confirmed, reset_password, sign_up,
@@ -17,6 +20,6 @@ pub use life::{
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};
 pub use store::{
-    acting_team, end_other_sessions, end_session, find, find_all, prove_session, search, session, sessions_of,
-    touch_session, trim,
+    Factors, acting_team, close, end_other_sessions, end_session, factors_of, find, find_all, is_last_admin, prove_session, search,
+    session, sessions_of, touch_session, trim,
 };

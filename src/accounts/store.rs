@@ -2,7 +2,7 @@ use diesel::prelude::*;
 
 use super::{Account, Credentials, Role, Session};
 use crate::clock::Timestamp;
-use crate::db::schema::{accounts, links, login_places, sessions};
+use crate::db::schema::{accounts, ceremonies, links, login_places, passkeys, recovery_codes, sessions};
 use crate::db::types::text_enum;
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, LinkId, SessionId, SiteId};
@@ -307,6 +307,64 @@ pub(super) fn note_place(conn: &mut Conn, account: AccountId, place: &[u8], now:
 pub fn sessions_of(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<Vec<Session>, Fault> {
     let open = sessions::table.filter(sessions::account_id.eq(account).and(sessions::expires_at.gt(now)));
     Ok(open.order(sessions::id.desc()).limit(100).select(Session::as_select()).load(conn)?)
+}
+
+/// Whether an account is the only one left that may do everything.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn is_last_admin(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
+    let admins = accounts::table.filter(accounts::role.eq(Role::Admin).and(accounts::disabled_at.is_null()));
+    let able: Vec<AccountId> = admins.filter(accounts::confirmed_at.is_not_null()).limit(2).select(accounts::id).load(conn)?;
+    Ok(able == [account])
+}
+
+/// Shuts an account whose owner leaves: nobody can log in to it any more, and by what they logged in is gone.
+///
+/// # Errors
+/// When it can't be written.
+pub fn close(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+    diesel::delete(sessions::table.filter(sessions::account_id.eq(account))).execute(conn)?;
+    diesel::delete(links::table.filter(links::account_id.eq(account))).execute(conn)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::account_id.eq(account))).execute(conn)?;
+    diesel::delete(passkeys::table.filter(passkeys::account_id.eq(account))).execute(conn)?;
+    diesel::delete(ceremonies::table.filter(ceremonies::account_id.eq(account))).execute(conn)?;
+    diesel::delete(login_places::table.filter(login_places::account_id.eq(account))).execute(conn)?;
+    diesel::update(accounts::table.find(account))
+        .set((
+            accounts::password_hash.eq(None::<String>),
+            accounts::totp_sealed.eq(None::<Vec<u8>>),
+            accounts::totp_step.eq(None::<i64>),
+            accounts::disabled_at.eq(now),
+            accounts::revision.eq(accounts::revision + 1),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// By what somebody shows that it is them, beside the password: kinds and times alone.
+#[derive(Clone, Debug, Default)]
+pub struct Factors {
+    pub totp: bool,
+    /// Name, when it was added, when it was last used.
+    pub passkeys: Vec<(String, Timestamp, Option<Timestamp>)>,
+    /// When each was made, and when it was used.
+    pub recovery_codes: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// The second factors of an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn factors_of(conn: &mut Conn, account: AccountId) -> Result<Factors, Fault> {
+    let totp: Option<Option<Vec<u8>>> = accounts::table.find(account).select(accounts::totp_sealed).first(conn).optional()?;
+    let keys = passkeys::table.filter(passkeys::account_id.eq(account)).order(passkeys::id).limit(200);
+    let codes = recovery_codes::table.filter(recovery_codes::account_id.eq(account)).order(recovery_codes::created_at).limit(200);
+    Ok(Factors {
+        totp: totp.flatten().is_some(),
+        passkeys: keys.select((passkeys::name, passkeys::created_at, passkeys::used_at)).load(conn)?,
+        recovery_codes: codes.select((recovery_codes::created_at, recovery_codes::used_at)).load(conn)?,
+    })
 }
 
 /// Drops what has run out: sessions, links, ceremonies, places from where nobody came for a year.

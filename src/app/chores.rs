@@ -19,18 +19,18 @@ use crate::hub::Hub;
 use crate::idempotency;
 use crate::jobs::{self, Jobs};
 use crate::keys;
-use crate::mail;
+use crate::privacy::{self, Kept};
 use crate::registrations;
 use crate::sites::{self, SiteError};
 
 /// How many accounts that nobody has confirmed are forgotten at once.
 const FORGOTTEN_AT_ONCE: i64 = 200;
+/// How many accounts one turn of the job erases at most.
+const ERASED_AT_ONCE: i64 = 20;
 /// How many keys' uses are written in one transaction: revocations wait behind it.
 const USES_A_WRITE: usize = 500;
 /// How many devices are deleted in one transaction: enrolments wait behind it.
 const PURGED_AT_ONCE: i64 = 500;
-/// How long a device is kept of which a gateway said that it is gone (design.md section 5).
-const UNREGISTERED_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 /// A job that one node does for all.
 pub struct Chore {
@@ -54,6 +54,8 @@ pub const CHORES: &[Chore] = &[
     Chore { name: "keys", every: MINUTE.saturating_mul(10), run: |hub| Box::pin(remind_of_keys(hub)) },
     Chore { name: "user limit", every: MINUTE.saturating_mul(10), run: |hub| Box::pin(end_grace(hub)) },
     Chore { name: "abuse", every: MINUTE, run: |hub| Box::pin(watch(hub)) },
+    Chore { name: "retention", every: HOUR, run: |hub| Box::pin(keep_no_longer(hub)) },
+    Chore { name: "erasure", every: MINUTE, run: |hub| Box::pin(erase(hub)) },
     Chore { name: "tidying", every: HOUR, run: |hub| Box::pin(tidy(hub)) },
 ];
 
@@ -151,9 +153,9 @@ pub(super) async fn note_key_use(hub: &Hub) -> Result<(), Fault> {
 
 async fn purge_devices(hub: Data<Hub>) -> Result<(), Error> {
     let now = hub.clock.now();
-    let devices = hub.devices();
-    let stale = Some(devices.stale_after).filter(|after| !after.is_zero()).map(|after| Due::Stale(now - after));
-    let dues = [Due::Unconfirmed(now - devices.confirm_within), Due::Unregistered(now - UNREGISTERED_KEPT)];
+    let kept = hub.devices();
+    let stale = Some(kept.stale_after).filter(|after| !after.is_zero()).map(|after| Due::Stale(now - after));
+    let dues = [Due::Unconfirmed(now - kept.confirm_within), Due::Unregistered(now - devices::UNREGISTERED_KEPT)];
     for due in dues.into_iter().chain(stale) {
         loop {
             let purged = hub.db.write(move |tx| devices::purge(tx, now, due, PURGED_AT_ONCE)).await?;
@@ -196,6 +198,27 @@ async fn watch(hub: Data<Hub>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Erases what was kept for its time.
+async fn keep_no_longer(hub: Data<Hub>) -> Result<(), Error> {
+    let (now, periods) = (hub.clock.now(), hub.privacy.keeps);
+    for kept in Kept::ALL {
+        while !hub.db.write(move |tx| privacy::step(tx, now, kept, &periods)).await? {}
+    }
+    Ok(())
+}
+
+/// Goes on with accounts whose owners leave: where a node died, too.
+async fn erase(hub: Data<Hub>) -> Result<(), Error> {
+    let now = hub.clock.now();
+    for account in hub.db.read(|conn| privacy::under_way(conn, ERASED_AT_ONCE)).await? {
+        let shared = hub.clone();
+        let next = move |tx: &mut Tx| privacy::go_on(tx, &shared.desk, now, account);
+        while !hub.db.write(next.clone()).await? {}
+    }
+    while hub.db.write(move |tx| privacy::forget_last_letters(tx, now)).await? > 0 {}
+    Ok(())
+}
+
 async fn tidy(hub: Data<Hub>) -> Result<(), Error> {
     let now = hub.clock.now();
     hub.db.write(move |tx| trim(tx, now)).await.map_err(Error::from)
@@ -208,10 +231,8 @@ async fn tidy(hub: Data<Hub>) -> Result<(), Error> {
 pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     accounts::trim(tx.conn(), now)?;
     ChangeLog::trim(tx.conn(), now)?;
-    mail::trim(tx.conn(), now)?;
     registrations::trim(tx.conn(), now)?;
     registrations::drop_unheard(tx, now)?;
-    sites::erase_contacts(tx, now)?;
     broadcasts::trim(tx.conn(), now)?;
     idempotency::trim(tx.conn(), now)?;
     abuse::trim(tx.conn(), now)?;

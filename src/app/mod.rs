@@ -25,6 +25,7 @@ use crate::hub::{Doors, Hub, flood};
 use crate::jobs::{Board, Jobs};
 use crate::keys::{Grants, Table};
 use crate::mail::{Carrier, Desk, Outbox, Sender};
+use crate::privacy::Policy;
 use crate::proof::Prober;
 use crate::push::{self, Counts, Hall, Seen};
 use crate::registrations;
@@ -171,6 +172,7 @@ pub async fn build(settings: &Settings, clock: Clock, db: Db) -> anyhow::Result<
         rotation_overlap: settings.keys.rotation_overlap,
         board: Board::default(),
         sitecheck_from: settings.registration.sitecheck_from.clone(),
+        privacy: Policy::of(settings),
     })
 }
 

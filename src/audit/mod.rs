@@ -18,7 +18,7 @@ use crate::db::types::text_enum;
 use crate::db::{Fault, Tx};
 use crate::ids::{AccountId, AuditId, SiteId};
 pub use list::{Differing, Filter};
-pub use store::{Entry, Seal, about_site, erase_about, erase_addresses, last_seq, list, list_upwards};
+pub use store::{Entry, Seal, about_site, erase_about, erase_addresses, last_seq, list, list_upwards, of_account};
 pub use verify::{Verified, ends_well, verify};
 
 /// Who acted.
@@ -30,6 +30,16 @@ pub enum Actor {
     Operator,
     /// The hub by itself.
     Hub,
+}
+
+impl Actor {
+    /// The person's account, if it is one.
+    pub fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(id, _) => Some(id),
+            Self::Operator | Self::Hub => None,
+        }
+    }
 }
 
 text_enum! {

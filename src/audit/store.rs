@@ -234,6 +234,15 @@ pub fn about_site(conn: &mut Conn, site: SiteId, most: i64) -> Result<Vec<Entry>
     Ok(audit::table.filter(audit::site_id.eq(site)).order(audit::seq.desc()).limit(most).select(Entry::as_select()).load(conn)?)
 }
 
+/// The entries by or about an account, oldest first, later than `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn of_account(conn: &mut Conn, account: AccountId, after: i64, most: i64) -> Result<Vec<Entry>, Fault> {
+    let theirs = audit::table.filter(audit::actor_id.eq(account).or(audit::account_id.eq(account))).filter(audit::seq.gt(after));
+    Ok(theirs.order(audit::seq).limit(most).select(Entry::as_select()).load(conn)?)
+}
+
 /// Erases, for somebody's privacy, what entries by or about an account tell beyond who did what and when. Their hashes
 /// stay, and the chain holds. Gives how many were erased; those of the first version can't be. The caller notes in the same
 /// transaction, and with the same `now`, that the account was erased ([`Event::AccountErased`]): without that, `verify`

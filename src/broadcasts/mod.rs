@@ -11,5 +11,6 @@ mod turn;
 
 pub use life::{BroadcastError, Wanted, cancel, start};
 pub use model::{Broadcast, BroadcastState, Draft, parse};
+pub use store::{KEPT, cancel_all};
 pub use store::{find, page, trim};
 pub use turn::turn;

@@ -11,7 +11,7 @@ use crate::db::{Conn, Fault};
 use crate::ids::{BroadcastId, DeviceId, LeaseId, SiteId};
 
 /// How long a broadcast that is over is listed.
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
+pub const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 pub(super) fn insert(conn: &mut Conn, new: &Broadcast, sealed: Option<Vec<u8>>) -> Result<(), Fault> {
     diesel::insert_into(broadcasts::table)
@@ -191,6 +191,19 @@ pub(super) fn cancel(conn: &mut Conn, site: SiteId, id: BroadcastId, now: Timest
         ))
         .execute(conn)?;
     Ok(cancelled == 1)
+}
+
+/// Cancels all broadcasts of a site that are not over, and erases what they say.
+///
+/// # Errors
+/// When it can't be written.
+pub fn cancel_all(conn: &mut Conn, site: SiteId, now: Timestamp) -> Result<(), Fault> {
+    let open = broadcasts::table.filter(broadcasts::site_id.eq(site).and(broadcasts::ended_at.is_null()));
+    let open: Vec<BroadcastId> = open.select(broadcasts::id).load(conn)?;
+    for id in open {
+        cancel(conn, site, id, now)?;
+    }
+    Ok(())
 }
 
 /// A site's broadcast.

@@ -66,7 +66,7 @@ pub async fn add_site(settings: &Settings, words: &SiteWords) -> anyhow::Result<
     let (active, now, desk) = (words.active, Clock::system().now(), Desk::new(&settings.hub.name, settings.server.public_url.as_str()));
     let added = db.write(move |tx| {
         let account = accounts::account_for(tx, now, &email)?;
-        let id = sites::add(tx, now, account, &site)?;
+        let id = sites::add(tx, now, Actor::Operator, account, &site)?;
         sites::apply_user_limit(tx, &desk, now, id, max_users, Duration::ZERO)?;
         if active {
             let reason = Reason::parse("added by the operator").map_err(|words| Error::field("reason", words))?;

@@ -212,6 +212,7 @@ diesel::table! {
         error -> Nullable<Text>,
         language -> Text,
         topic -> Nullable<Text>,
+        erased_at -> Nullable<Moment>,
     }
 }
 
@@ -635,6 +636,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::super::types::{Id, Moment};
+
+    erasures (account_id) {
+        account_id -> Id,
+        asked_at -> Moment,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     abuse_reports,
     access_keys,
@@ -651,6 +662,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ceremonies,
     changes,
     devices,
+    erasures,
     hub_hourly,
     hub_secret,
     idempotent_answers,

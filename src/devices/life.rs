@@ -1,5 +1,7 @@
 //! What happens to a device. Each act runs in its caller's transaction.
 
+use std::time::Duration;
+
 use super::{AppName, DeviceLanguage, DeviceName, DeviceToken, TokenHash, store};
 use crate::clock::Timestamp;
 use crate::db::{Change, Fault, Tx};
@@ -162,6 +164,9 @@ pub fn note_seen(tx: &mut Tx, seen: &[(DeviceId, Timestamp)]) -> Result<(), Faul
     Ok(())
 }
 
+/// How long a device is kept of which a gateway said that it is gone (design.md section 5).
+pub const UNREGISTERED_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
 /// Which devices are deleted by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -171,6 +176,8 @@ pub enum Due {
     Unregistered(Timestamp),
     /// Those not seen since.
     Stale(Timestamp),
+    /// All of a site whose owner takes everything along.
+    OfSite(SiteId),
 }
 
 /// Deletes devices that are due, at most `most` of them. Gives how many there were.

@@ -6,6 +6,7 @@ mod lookup;
 mod model;
 mod store;
 
+pub use life::UNREGISTERED_KEPT;
 pub use life::{
     By, DeviceChange, Due, Enrolled, Enrolment, change, confirm, delete, delete_by_id, enrol, mark_unregistered, note_seen, purge,
 };

@@ -129,6 +129,7 @@ fn is_due(due: Due) -> Listed<'static> {
         Due::Unconfirmed(before) => all.filter(devices::confirmed_at.is_null().and(devices::created_at.lt(before))),
         Due::Unregistered(before) => all.filter(devices::unregistered_at.lt(before)),
         Due::Stale(before) => all.filter(devices::seen_at.lt(before)),
+        Due::OfSite(site) => all.filter(devices::site_id.eq(site)),
     }
 }
 

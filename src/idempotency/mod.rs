@@ -3,6 +3,8 @@
 
 mod store;
 
+pub use store::forget_all;
+
 use std::time::Duration;
 
 use crate::clock::Timestamp;

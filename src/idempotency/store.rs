@@ -56,6 +56,15 @@ pub(super) fn remove_older(conn: &mut Conn, site: SiteId, key: &[u8; 32], than: 
     Ok(())
 }
 
+/// Forgets what a site has asked for.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_all(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    diesel::delete(idempotent_answers::table.filter(idempotent_answers::site_id.eq(site))).execute(conn)?;
+    Ok(())
+}
+
 pub(super) fn remove_all_older(conn: &mut Conn, than: Timestamp) -> Result<(), Fault> {
     diesel::delete(idempotent_answers::table.filter(idempotent_answers::created_at.lt(than))).execute(conn)?;
     Ok(())

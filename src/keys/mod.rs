@@ -14,5 +14,6 @@ pub use meters::{Figures, Grants, Taking};
 pub use model::{AccessKey, KeyKind, KeyState, Overlap, Permissions};
 pub use reminders::{remind_of_age, remind_of_ends, take_leak, tell_revoked};
 pub use secret::{KeyHash, PlainKey};
-pub use store::{Use, beginning_with, find, forget_networks, note_use, of_device, of_site, page, requested, used_from_many};
+pub use store::{Use, beginning_with, find, note_use, of_device, of_site, page, requested, used_from_many};
+pub use store::{erase_networks, erase_networks_of_ended, trim_networks};
 pub use table::{Grant, KeyRefusal, SiteCell, SiteState, Table};

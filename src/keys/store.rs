@@ -199,13 +199,42 @@ pub fn used_from_many(conn: &mut Conn, since: Timestamp, least: i64, most: i64) 
     with_networks.collect()
 }
 
-/// Forgets from where keys were used before a moment.
+/// Erases from where a site's keys were used.
 ///
 /// # Errors
-/// When the database does not answer.
-pub fn forget_networks(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
-    diesel::delete(key_networks::table.filter(key_networks::seen_at.lt(before))).execute(conn)?;
+/// When it can't be written.
+pub fn erase_networks(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    let known = access_keys::table.filter(access_keys::site_id.eq(site).and(access_keys::last_network.is_not_null()));
+    diesel::update(known).set(access_keys::last_network.eq(None::<String>)).execute(conn)?;
+    diesel::delete(key_networks::table.filter(key_networks::site_id.eq(site))).execute(conn)?;
     Ok(())
+}
+
+/// Forgets from which networks keys were used before a moment, `most` of them at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim_networks(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let old = key_networks::table.filter(key_networks::seen_at.lt(before)).order(key_networks::seen_at).limit(most);
+    let old: Vec<(KeyId, String)> = old.select((key_networks::key_id, key_networks::network)).load(conn)?;
+    for (key, network) in &old {
+        // It may have been seen again meanwhile.
+        let one = key_networks::table.find((key, network)).filter(key_networks::seen_at.lt(before));
+        diesel::delete(one).execute(conn)?;
+    }
+    Ok(old.len())
+}
+
+/// Erases the network of the last use of keys that have ended before a moment, of `most` at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_networks_of_ended(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let ended = access_keys::revoked_at.lt(before).or(access_keys::expires_at.lt(before));
+    let known = access_keys::table.filter(ended.and(access_keys::last_network.is_not_null()));
+    let known: Vec<KeyId> = known.order(access_keys::id).limit(most).select(access_keys::id).load(conn)?;
+    let known_now = access_keys::table.filter(access_keys::id.eq_any(&known));
+    Ok(diesel::update(known_now).set(access_keys::last_network.eq(None::<String>)).execute(conn)?)
 }
 
 /// A key of a site.

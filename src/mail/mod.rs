@@ -22,7 +22,10 @@ pub use letters::*;
 pub use mailboxes::{Refusing, Slip, Topic, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
 pub use sender::{Carrier, Outbox, Sender};
 pub use sheet::Text;
-pub use store::{LetterState, Posted, about_site, again, counts, find, page, posted_since, trim};
+pub use store::{
+    Erase, LetterState, Posted, about_site, again, counts, erase, find, forget_mailbox, of_account, optouts_of, page, posted_since,
+    trim_refusing,
+};
 pub use words::Language;
 
 use crate::clock::Timestamp;

@@ -1,16 +1,11 @@
-use std::time::Duration;
-
 use diesel::dsl;
 use diesel::prelude::*;
 
-use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE, mailboxes};
+use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE};
 use crate::clock::Timestamp;
-use crate::db::schema::letters;
+use crate::db::schema::{letters, mail_optouts, refusing_mailboxes};
 use crate::db::{Conn, Fault};
-use crate::ids::{LeaseId, LetterId, SiteId};
-
-/// How long a letter is kept once nothing more is to be done about it: it tells who wrote to whom, and of what.
-const KEPT: Duration = Duration::from_secs(90 * 86_400);
+use crate::ids::{AccountId, LeaseId, LetterId, SiteId};
 
 pub(super) struct NewLetter<'a> {
     pub id: LetterId,
@@ -230,7 +225,7 @@ pub(super) fn wake(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
 /// # Errors
 /// When it can't be written.
 pub fn again(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<bool, Fault> {
-    let unsent = letters::table.find(id).filter(letters::sent_at.is_null());
+    let unsent = letters::table.find(id).filter(letters::sent_at.is_null().and(letters::erased_at.is_null()));
     let due = diesel::update(unsent)
         .set((
             letters::failed_at.eq(None::<Timestamp>),
@@ -242,14 +237,89 @@ pub fn again(conn: &mut Conn, id: LetterId, now: Timestamp) -> Result<bool, Faul
     Ok(due == 1)
 }
 
-/// Deletes letters that were sent or given up more than 90 days ago, and refusals as old. Gives how many letters.
+/// Whose letters are erased.
+#[derive(Clone, Copy, Debug)]
+pub enum Erase<'a> {
+    /// Those that were sent or given up before then.
+    EndedBefore(Timestamp),
+    /// Those of this kind that were sent or given up.
+    EndedOfKind(&'a str),
+    /// All to an account, those that wait too: they are never sent.
+    ToAccount(AccountId),
+    /// All about a site, likewise.
+    AboutSite(SiteId),
+}
+
+/// Erases words and addresses of letters, of `most` at once: that there was a letter of a kind, and when, stays. Gives how many.
 ///
 /// # Errors
 /// When the database does not answer.
-pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<usize, Fault> {
-    let before = now - KEPT;
-    mailboxes::trim(conn, before)?;
-    Ok(diesel::delete(letters::table.filter(letters::sent_at.lt(before).or(letters::failed_at.lt(before)))).execute(conn)?)
+pub fn erase(conn: &mut Conn, now: Timestamp, whose: Erase<'_>, most: i64) -> Result<usize, Fault> {
+    let kept = letters::table.filter(letters::erased_at.is_null()).order(letters::id).limit(most).select(letters::id).into_boxed();
+    let ended = letters::sent_at.is_not_null().or(letters::failed_at.is_not_null());
+    let found: Vec<LetterId> = match whose {
+        // Of what was sent and then given up, as by another node, the later counts; the id is from before both.
+        Erase::EndedBefore(before) => kept.filter(letters::sent_at.lt(before).or(letters::failed_at.lt(before))).load(conn)?,
+        Erase::EndedOfKind(kind) => kept.filter(letters::kind.eq(kind).and(ended)).load(conn)?,
+        Erase::ToAccount(account) => kept.filter(letters::account_id.eq(account)).load(conn)?,
+        Erase::AboutSite(site) => kept.filter(letters::site_id.eq(site)).load(conn)?,
+    };
+    // A letter that waits is given up with that: there is nothing left of it to send.
+    let waiting = letters::table.filter(letters::id.eq_any(&found).and(letters::sent_at.is_null()).and(letters::failed_at.is_null()));
+    diesel::update(waiting).set((letters::failed_at.eq(now), letters::error.eq("erased before it was sent"))).execute(conn)?;
+    diesel::update(letters::table.filter(letters::id.eq_any(&found)))
+        .set((
+            (letters::to_address.eq(""), letters::to_name.eq(""), letters::subject.eq("(erased)"), letters::text_body.eq("")),
+            (letters::html_body.eq(""), letters::secret.eq(None::<String>), letters::erased_at.eq(now)),
+        ))
+        .execute(conn)?;
+    // What a server said may name the mailbox.
+    let told = letters::table.filter(letters::id.eq_any(&found).and(letters::error.is_not_null()));
+    diesel::update(told).set(letters::error.eq("erased")).execute(conn)?;
+    Ok(found.len())
+}
+
+/// Forgets that a mailbox refuses letters. That its owner does not want some of them stays: else they would come again.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_mailbox(conn: &mut Conn, email_key: &str) -> Result<(), Fault> {
+    diesel::delete(refusing_mailboxes::table.find(email_key)).execute(conn)?;
+    Ok(())
+}
+
+/// Forgets that mailboxes refused letters before a moment, of `most` at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim_refusing(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let old = refusing_mailboxes::table.filter(refusing_mailboxes::at.lt(before)).order(refusing_mailboxes::at).limit(most);
+    let old: Vec<String> = old.select(refusing_mailboxes::email_key).load(conn)?;
+    let still = refusing_mailboxes::table.filter(refusing_mailboxes::email_key.eq_any(&old).and(refusing_mailboxes::at.lt(before)));
+    diesel::delete(still).execute(conn)?;
+    Ok(old.len())
+}
+
+/// What a mailbox does not want, and since when.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn optouts_of(conn: &mut Conn, email_key: &str) -> Result<Vec<(String, Timestamp)>, Fault> {
+    let of_mailbox = mail_optouts::table.filter(mail_optouts::email_key.eq(email_key)).order(mail_optouts::topic).limit(100);
+    Ok(of_mailbox.select((mail_optouts::topic, mail_optouts::at)).load(conn)?)
+}
+
+/// The letters to an account, oldest first, newer than `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn of_account(conn: &mut Conn, account: AccountId, after: Option<LetterId>, most: i64) -> Result<Vec<Posted>, Fault> {
+    let to_them = letters::table.filter(letters::account_id.eq(account)).order(letters::id).limit(most);
+    let mut query = to_them.select(Posted::as_select()).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(letters::id.gt(after));
+    }
+    Ok(query.load(conn)?)
 }
 
 /// A letter by its id.

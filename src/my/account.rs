@@ -131,8 +131,8 @@ pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> R
         return page(&hub, &owner, &filled(&owner), &errors, StatusCode::UNPROCESSABLE_ENTITY).await.map(Either::Left);
     };
     let hash = hub.passwords.hash(new).await?;
-    let (desk, now, kept) = (hub.desk.clone(), hub.clock.now(), owner.session.id);
-    hub.db.write(move |tx| accounts::change_password(tx, &desk, now, account, &hash, kept)).await?;
+    let (desk, now, by, kept) = (hub.desk.clone(), hub.clock.now(), owner.actor(), owner.session.id);
+    hub.db.write(move |tx| accounts::change_password(tx, &desk, now, by, &hash, kept)).await?;
     Ok(Either::Right(Redirect::to("/account").flash("ok", "Your password is changed. Other devices are logged out.")))
 }
 

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod moodle;
 pub mod passkeys;
 pub mod security;
+pub mod privacy;
 pub mod settings;
 pub mod sites;
 pub mod verify;

@@ -126,8 +126,8 @@ pub async fn save(
         let site = hub.db.read(move |conn| owned(conn, account, id)).await?;
         return page(&hub, &owner, &site, &fields, &errors, StatusCode::UNPROCESSABLE_ENTITY).map(Either::Left);
     };
-    let (now, desk, max_users) = (hub.clock.now(), hub.desk.clone(), hub.limits().max_site_users);
-    let site = hub.db.write(move |tx| sites::change(tx, &desk, now, account, id, &change, max_users)).await?;
+    let (now, by, desk, max_users) = (hub.clock.now(), owner.actor(), hub.desk.clone(), hub.limits().max_site_users);
+    let site = hub.db.write(move |tx| sites::change(tx, &desk, now, by, id, &change, max_users)).await?;
     let to = Redirect::to(format!("/my/sites/{id}"));
     Ok(Either::Right(match site.push_off(hub.max_users(id)) {
         Some(PushOff::OverUserLimit) => to.flash("warn", "Saved. Push is off now: the site has too many users for this push server."),
@@ -151,9 +151,9 @@ pub async fn unregister(
         filled.set("confirm", fields.text("confirm"));
         return page(&hub, &owner, &site, &filled, &errors, StatusCode::UNPROCESSABLE_ENTITY).map(Either::Left);
     }
-    let desk = hub.desk.clone();
+    let (by, desk) = (owner.actor(), hub.desk.clone());
     let left = hub.db.write(move |tx| {
-        sites::unregister(tx, &desk, now, account, id)?;
+        sites::unregister(tx, &desk, now, by, id)?;
         registrations::forget_all(tx, id)?;
         Ok::<_, Error>(keys::revoke_all(tx, now, id)?)
     });

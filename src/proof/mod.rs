@@ -8,7 +8,7 @@ mod page;
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -89,6 +89,9 @@ pub enum NoProof {
     Busy,
 }
 
+/// What names are to lead to, one look-up after the other.
+type Answers = Arc<Mutex<Vec<Vec<IpAddr>>>>;
+
 /// Looks for proofs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prober {
@@ -100,6 +103,8 @@ pub struct Prober {
     looks: Arc<Semaphore>,
     /// A place for each name that may be looked up for a caller: not those of looks, which slow servers could hold.
     names: Arc<Semaphore>,
+    /// What names lead to, the next look-up last; this machine's own name server says it when there is none.
+    leads_to: Option<Answers>,
 }
 
 impl Prober {
@@ -111,7 +116,13 @@ impl Prober {
             nameserver: None,
             looks: Arc::new(Semaphore::new(LOOKS)),
             names: Arc::new(Semaphore::new(NAMES)),
+            leads_to: None,
         }
+    }
+
+    /// What a name is to lead to, if that is not for a name server to say.
+    fn told(&self) -> Option<Vec<IpAddr>> {
+        self.leads_to.as_ref().and_then(|answers| answers.lock().ok()?.pop())
     }
 
     /// Looks once, in one way. `Ok`: it is proved. Waits for its turn first, for as long as a look may take at most.

@@ -94,8 +94,28 @@ async fn a_public_hub_does_not_visit_private_addresses() {
     let (url, handle) = site().await;
     let port = url.port().unwrap();
     let prober = Prober::new(false);
-    for host in ["127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0", "10.0.0.1", "169.254.169.254"]
-    {
+    for host in [
+        "127.0.0.1",
+        "2130706433",
+        "0x7f.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "0.0.0.0",
+        "10.0.0.1",
+        "169.254.169.254",
+        "0177.0.0.1",
+        "127.1",
+        "[::]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+    ] {
         let site: Url = format!("http://{host}:{port}/").parse().unwrap();
         for way in [Way::Meta, Way::File] {
             assert_eq!(prober.check(way, &site, "right").await, Err(NoProof::ForbiddenAddress), "{host}");
@@ -103,6 +123,35 @@ async fn a_public_hub_does_not_visit_private_addresses() {
     }
     let metadata: Url = "http://169.254.169.254/".parse().unwrap();
     assert_eq!(Prober::new(true).check(Way::Meta, &metadata, "right").await, Err(NoProof::ForbiddenAddress));
+    handle.stop(false).await;
+}
+
+/// A name that its owner lets lead elsewhere between two look-ups: one look-up decides where one request goes, and each
+/// redirect is decided anew.
+#[actix_web::test]
+async fn a_name_that_changes_its_mind_leads_nowhere_inside() {
+    let (url, handle) = site().await;
+    let here: IpAddr = "127.0.0.1".parse().unwrap();
+    let metadata: IpAddr = "169.254.169.254".parse().unwrap();
+    let named = |path: &str| format!("http://rebind.example:{}{path}", url.port().unwrap()).parse::<Url>().unwrap();
+    let prober = |answers: &[&[IpAddr]]| {
+        // The last one is given first.
+        let answers = answers.iter().rev().map(|answer| answer.to_vec()).collect();
+        Prober { leads_to: Some(Arc::new(Mutex::new(answers))), ..Prober::new(true) }
+    };
+    let steady = prober(&[&[here], &[metadata]]);
+    assert_eq!(steady.check(Way::Meta, &named("/"), "right").await, Ok(()));
+    assert_eq!(
+        steady.leads_to.as_ref().unwrap().lock().unwrap().len(),
+        1,
+        "it was looked up once, and where it led then is where the request went"
+    );
+    let turns = prober(&[&[here], &[metadata]]);
+    assert_eq!(turns.check(Way::Meta, &named("/loop"), "right").await, Err(NoProof::ForbiddenAddress), "at the redirect");
+    let both = prober(&[&[here, metadata]]);
+    assert_eq!(both.check(Way::Meta, &named("/"), "right").await, Err(NoProof::ForbiddenAddress), "whichever comes first");
+    let public = Prober { allow_private_networks: false, ..prober(&[&["8.8.8.8".parse().unwrap(), here]]) };
+    assert_eq!(public.check(Way::Meta, &named("/"), "right").await, Err(NoProof::ForbiddenAddress));
     handle.stop(false).await;
 }
 

@@ -103,8 +103,8 @@ pub async fn set(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result
     };
     hub::pass(&hub.doors.logins, visit.address)?;
     let hash = hub.passwords.hash(password).await?;
-    let (shared, now, used) = (hub.clone(), hub.clock.now(), link.token.clone());
-    let set = hub.db.write(move |tx| accounts::reset_password(tx, &shared.desk, &shared.ring, now, &used, &hash)).await;
+    let (shared, now, from, used) = (hub.clone(), hub.clock.now(), Some(visit.address), link.token.clone());
+    let set = hub.db.write(move |tx| accounts::reset_password(tx, &shared.desk, &shared.ring, now, from, (&used, &hash))).await;
     match set {
         Ok(account) => {
             // The sessions of before are gone, this browser's too.

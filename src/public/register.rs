@@ -9,6 +9,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::accounts::{self, Credentials, LinkError, NewPassword, PersonName, SignUp};
+use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::db::{Fault, Tx};
 use crate::error::{Error, FieldErrors};
@@ -180,9 +181,9 @@ async fn add(hub: &Data<Hub>, visit: &Visit, owner: AccountId, fields: &Fields) 
     let site = read_site(fields, &mut errors);
     let Some(site) = site.filter(|_| errors.is_empty()) else { return Err(Error::Invalid(errors)) };
     hub::pass(&hub.doors.registrations, visit.address)?;
-    let (shared, now) = (hub.clone(), hub.clock.now());
+    let (shared, now, by) = (hub.clone(), hub.clock.now(), Actor::Account(owner, Some(visit.address)));
     let added = hub.db.write(move |tx| {
-        let id = sites::add(tx, now, owner, &site)?;
+        let id = sites::add(tx, now, by, owner, &site)?;
         sites::apply_user_limit(tx, &shared.desk, now, id, shared.limits().max_site_users, Duration::ZERO)?;
         Ok::<_, SiteError>(id)
     });
@@ -206,7 +207,13 @@ async fn sign_up(hub: &Data<Hub>, visit: &Visit, fields: &Fields) -> Result<Answ
     let (shared, now) = (hub.clone(), hub.clock.now());
     let kept = async {
         let password_hash = hub.passwords.hash(person.password).await?;
-        let new = SignUp { email: person.email, name: person.name, language: site.language.as_str().to_owned(), password_hash };
+        let new = SignUp {
+            email: person.email,
+            name: person.name,
+            language: site.language.as_str().to_owned(),
+            password_hash,
+            from: Some(visit.address),
+        };
         Ok::<_, Error>(hub.db.write(move |tx| keep(tx, &shared, now, &new, &site)).await?)
     };
     evenly(kept).await?;
@@ -216,7 +223,7 @@ async fn sign_up(hub: &Data<Hub>, visit: &Visit, fields: &Fields) -> Result<Answ
 /// Account, site and letter, in one transaction.
 fn keep(tx: &mut Tx, hub: &Hub, now: Timestamp, new: &SignUp, site: &NewSite) -> Result<(), SiteError> {
     if let Some(account) = accounts::sign_up(tx, &hub.desk, now, new)? {
-        let id = sites::register(tx, now, account, site)?;
+        let id = sites::register(tx, now, Actor::Account(account, new.from), account, site)?;
         accounts::mail_confirmation(tx, &hub.desk, &hub.ring, now, account, new, (id, site.name.as_str(), site.url.as_str()))?;
     }
     Ok(())
@@ -265,13 +272,14 @@ fn confirm_failed(hub: &Hub, visit: &Visit, status: StatusCode, email: Field) ->
 
 /// `GET /register/confirm`: the mailed link. Whoever is the first to follow one is logged in, unless somebody else is here.
 pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<Answer, Error> {
-    let (shared, now, token) = (hub.clone(), hub.clock.now(), link.into_inner().token);
+    let (shared, now, token, from) = (hub.clone(), hub.clock.now(), link.into_inner().token, Some(visit.address));
     let confirmed = hub.db.write(move |tx| {
-        let confirmed = accounts::confirm(tx, &shared.ring, now, &token)?;
+        let confirmed = accounts::confirm(tx, &shared.ring, now, from, &token)?;
         for site in sites::confirm_mail(tx, now, confirmed.account)? {
             sites::apply_user_limit(tx, &shared.desk, now, site, shared.limits().max_site_users, Duration::ZERO)?;
         }
-        let taken_over = confirmed.site.map(|id| take_over(tx, &shared, now, id, confirmed.account)).transpose()? == Some(true);
+        let taken_over =
+            confirmed.site.map(|id| take_over(tx, &shared, now, Actor::Account(confirmed.account, from), id)).transpose()? == Some(true);
         let has_password = Credentials::of(tx.conn(), confirmed.account)?.is_some_and(|c| c.password_hash.is_some());
         let site = confirmed.site.map(|id| sites::owned_by(tx.conn(), confirmed.account, id)).transpose()?.flatten();
         Ok::<_, ConfirmError>((confirmed, site.map(|site| site.id), has_password, taken_over))
@@ -310,11 +318,12 @@ pub async fn confirm(hub: Data<Hub>, visit: Visit, link: Query<Link>) -> Result<
 }
 
 /// Gives a site that its Moodle has registered to whoever reads the mail of the contact that it names.
-fn take_over(tx: &mut Tx, hub: &Hub, now: Timestamp, site: SiteId, account: AccountId) -> Result<bool, SiteError> {
-    let (contact, reader) = (sites::find(tx.conn(), site)?.and_then(|site| site.contact()), accounts::find(tx.conn(), account)?);
+fn take_over(tx: &mut Tx, hub: &Hub, now: Timestamp, by: Actor, site: SiteId) -> Result<bool, SiteError> {
+    let contact = sites::find(tx.conn(), site)?.and_then(|site| site.contact());
+    let reader = by.account().map(|account| accounts::find(tx.conn(), account)).transpose()?.flatten();
     // Its Moodle may name somebody else by now.
     let is_contact = contact.zip(reader).is_some_and(|(contact, reader)| contact.address.key() == reader.email.to_lowercase());
-    if is_contact { sites::adopt(tx, &hub.desk, now, site, account) } else { Ok(false) }
+    if is_contact { sites::adopt(tx, &hub.desk, now, by, site) } else { Ok(false) }
 }
 
 /// Why a mailed link did not confirm anything.

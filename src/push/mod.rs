@@ -15,4 +15,5 @@ pub use enrol::{Told, enrol, forget, may_enrol};
 pub use refusal::{REFUSALS, Refusal, RefusalKind};
 pub use seen::Seen;
 pub use store::{Recent, Tallied, by_code, by_hour, by_hours, gone_by_hour, pushed_since, recent, today_by_site, today_of};
+pub use store::{by_day, forget_recent, trim_recent};
 pub use totals::{HubHour, hub_by_hours};

@@ -103,6 +103,49 @@ pub fn recent(conn: &mut Conn, site: SiteId, before: Option<PushId>, most: i64) 
     Ok(query.load(conn)?)
 }
 
+/// Forgets the latest pushes of a site.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_recent(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    diesel::delete(recent_pushes::table.filter(recent_pushes::site_id.eq(site))).execute(conn)?;
+    Ok(())
+}
+
+/// Forgets pushes from before a moment, `most` of them at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim_recent(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    // Ids run in time order: the oldest are at the beginning of the index that every table has.
+    let oldest = recent_pushes::table.order(recent_pushes::id).limit(most).select((recent_pushes::id, recent_pushes::at));
+    let oldest: Vec<(PushId, Timestamp)> = oldest.load(conn)?;
+    let old: Vec<PushId> = oldest.into_iter().take_while(|(_, at)| *at < before).map(|(id, _)| id).collect();
+    Ok(diesel::delete(recent_pushes::table.filter(recent_pushes::id.eq_any(old))).execute(conn)?)
+}
+
+/// What became of a site's pushes on the days from `from` on, `days` of them, oldest first: day, code, how many. Begins with
+/// the first day that has any.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn by_day(conn: &mut Conn, site: SiteId, from: Option<Timestamp>, days: u32) -> Result<Vec<(Timestamp, String, u64)>, Fault> {
+    let from = from.unwrap_or_else(|| Timestamp::from_micros(0));
+    let later = usage_hourly::table.filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(from)));
+    let first: Option<Timestamp> = later.order(usage_hourly::hour).select(usage_hourly::hour).first(conn).optional()?;
+    let Some(first) = first else { return Ok(Vec::new()) };
+    let end = first.day() + Duration::from_secs(86_400) * days;
+    let rows: Vec<(Timestamp, String, i64)> = usage_hourly::table
+        .filter(usage_hourly::site_id.eq(site).and(usage_hourly::hour.ge(first)).and(usage_hourly::hour.lt(end)))
+        .select((usage_hourly::hour, usage_hourly::code, usage_hourly::pushes))
+        .load(conn)?;
+    let mut sums: BTreeMap<(Timestamp, String), u64> = BTreeMap::new();
+    for (hour, code, pushes) in rows {
+        *sums.entry((hour.day(), code)).or_default() += u64::try_from(pushes).unwrap_or(0);
+    }
+    Ok(sums.into_iter().map(|((day, code), pushes)| (day, code, pushes)).collect())
+}
+
 /// An hour's pushes of a site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallied {

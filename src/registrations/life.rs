@@ -16,8 +16,8 @@ use crate::secret::Keyring;
 use crate::sites::{self, Beside, Decision, NewClaim, Said, Site, SiteError, SiteState, SiteUrl};
 
 /// How long reports are kept: figures of each day, use of plugins of each month.
-const DAYS_KEPT: Duration = Duration::from_secs(2 * 366 * 86_400);
-const MONTHS_KEPT: Duration = Duration::from_secs(400 * 86_400);
+pub const DAYS_KEPT: Duration = Duration::from_secs(2 * 366 * 86_400);
+pub const MONTHS_KEPT: Duration = Duration::from_secs(400 * 86_400);
 
 /// How many copies of a site are held at most.
 const MOST_COPIES: i64 = 10;

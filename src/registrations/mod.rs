@@ -17,8 +17,10 @@ pub use life::{
     Call, Claim, Office, Told, Verdict, authenticate, by_siteid, claim, decide, drop_unheard, forget_all, is_registered, meets, pair,
     report, trim, unregister,
 };
+pub use life::{DAYS_KEPT, MONTHS_KEPT};
 pub use model::{Meets, Registration, Signature, UnknownToken};
 pub use plugins::{AiUse, PluginKind, Plugins, shown_ai, shown_plugins};
 pub use report::{Identity, Report};
 pub use secret::{HubToken, Prints, SiteSecret, Siteid};
 pub use store::{HistoryRow, PluginRow, history, latest, latest_plugins, moved_hub, of_site};
+pub use store::{erase_persons, plugins_after, reports_after};

@@ -234,6 +234,38 @@ pub fn latest_plugins(conn: &mut Conn, site: SiteId) -> Result<Option<PluginRow>
     Ok(of_site.order(plugin_reports::month.desc()).select(PluginRow::as_select()).first(conn).optional()?)
 }
 
+/// Erases what a site's Moodle told that may tell of a person: to whom it mails, and what the hub does not know. Its figures
+/// stay.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_persons(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    let of_site = registrations::table.filter(registrations::site_id.eq(site));
+    diesel::update(of_site).set(registrations::alerts_email.eq(None::<String>)).execute(conn)?;
+    diesel::update(site_reports::table.filter(site_reports::site_id.eq(site))).set(site_reports::unknown.eq("{}")).execute(conn)?;
+    Ok(())
+}
+
+/// What a site's Moodle told on the days after `after`, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn reports_after(conn: &mut Conn, site: SiteId, after: Option<Timestamp>, most: i64) -> Result<Vec<(Timestamp, HistoryRow)>, Fault> {
+    let later = site_reports::table.filter(site_reports::site_id.eq(site));
+    let later = later.filter(site_reports::day.gt(after.unwrap_or_else(|| Timestamp::from_micros(0))));
+    Ok(later.order(site_reports::day).limit(most).select((site_reports::day, HistoryRow::as_select())).load(conn)?)
+}
+
+/// The use of plugins and of AI in the months after `after`, oldest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn plugins_after(conn: &mut Conn, site: SiteId, after: Option<Timestamp>, most: i64) -> Result<Vec<(Timestamp, PluginRow)>, Fault> {
+    let later = plugin_reports::table.filter(plugin_reports::site_id.eq(site));
+    let later = later.filter(plugin_reports::month.gt(after.unwrap_or_else(|| Timestamp::from_micros(0))));
+    Ok(later.order(plugin_reports::month).limit(most).select((plugin_reports::month, PluginRow::as_select())).load(conn)?)
+}
+
 /// Forgets reports that are too old to be of interest.
 pub(super) fn trim_reports(conn: &mut Conn, days_before: Timestamp, months_before: Timestamp) -> Result<(), Fault> {
     diesel::delete(site_reports::table.filter(site_reports::day.lt(days_before))).execute(conn)?;

@@ -2,6 +2,7 @@
 
 mod abuse;
 pub mod live;
+mod privacy;
 mod source;
 pub mod table;
 mod values;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use abuse::{Abuse, Signal, Thresholds};
 pub use live::{Changeable, Ground, Live, NotTaken, Told};
+pub use privacy::Privacy;
 use source::All;
 pub use source::{Complaint, Complaints};
 pub use values::{Binding, ClaimedPush, GatewayName, PublicUrl, duration};
@@ -43,6 +45,7 @@ pub struct Settings {
     pub gateways: Gateways,
     pub verification: Verification,
     pub abuse: Abuse,
+    pub privacy: Privacy,
     pub log: Log,
     ground: Ground,
 }
@@ -250,6 +253,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
     let database = r.with("database.url", values::database);
     let is_public = server.as_ref().is_some_and(|server| server.public_url.is_https());
     let verification = verification(r, is_public);
+    let privacy = privacy::read(r);
     let json = r.with("log.format", |text| match text {
         "text" => Ok(false),
         "json" => Ok(true),
@@ -271,6 +275,7 @@ fn read(r: &mut Reader) -> Option<Settings> {
         gateways: gateways?,
         verification: verification?,
         abuse: live.abuse.clone(),
+        privacy: privacy?,
         log: Log { json: json?, filter: filter? },
         ground: Ground::new(live, r.all, shown(r.all)),
     })

@@ -179,6 +179,16 @@ pub const KEYS: &[Key] = &[
         "Pushes a second, and enrolments a second, of a site that is slowed down, unless the team says otherwise.",
     ),
     live("abuse.brake_per_day", "1000", "Pushes a day of a site that is slowed down, unless the team says otherwise."),
+    key("privacy.letters_for", "90d", "How long the words and the address of a letter are kept after it was sent or given up."),
+    key("privacy.contacts_for", "90d", "How long the contact is kept that the Moodle of a site has named which has left the hub."),
+    key("privacy.pushes_for", "30d", "How long a push stays on the list of a site's latest pushes. There are fifty at most."),
+    key("privacy.audit_addresses_for", "365d", "How long the audit log keeps from which address something was done."),
+    key(
+        "privacy.reports_for",
+        "365d",
+        "How long a report about abuse is kept after its case was closed, or after it was settled without one.",
+    ),
+    key("privacy.cases_for", "730d", "How long the words in a case are kept after it was closed: appeals, answers and notes."),
     key("log.level", "info", "What is logged: error, warn, info, debug, or a filter such as belfry=debug,warn."),
     key("log.format", "text", "text or json."),
 ];

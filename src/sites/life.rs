@@ -25,26 +25,27 @@ const PAUSE: Duration = Duration::from_secs(24 * 3600);
 ///
 /// # Errors
 /// [`SiteError::Again`] when the account has a site at this address.
-pub fn register(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite) -> Result<SiteId, SiteError> {
-    insert(tx, now, account, new, SiteState::Registered)
+pub fn register(tx: &mut Tx, now: Timestamp, by: Actor, account: AccountId, new: &NewSite) -> Result<SiteId, SiteError> {
+    insert(tx, now, by, account, new, SiteState::Registered)
 }
 
 /// Adds a site to the account of somebody who is logged in: the address is confirmed already.
 ///
 /// # Errors
 /// [`SiteError::Again`] when the account has a site at this address.
-pub fn add(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite) -> Result<SiteId, SiteError> {
-    insert(tx, now, account, new, SiteState::Unverified)
+pub fn add(tx: &mut Tx, now: Timestamp, by: Actor, account: AccountId, new: &NewSite) -> Result<SiteId, SiteError> {
+    insert(tx, now, by, account, new, SiteState::Unverified)
 }
 
-fn insert(tx: &mut Tx, now: Timestamp, account: AccountId, new: &NewSite, state: SiteState) -> Result<SiteId, SiteError> {
+fn insert(tx: &mut Tx, now: Timestamp, by: Actor, account: AccountId, new: &NewSite, state: SiteState) -> Result<SiteId, SiteError> {
     tx.alone()?;
     if let Some(known) = store::of_account_at(tx.conn(), account, new.url.key())? {
         return Err(SiteError::Again(known));
     }
     let id = SiteId::new(now);
     store::insert(tx.conn(), id, Some(account), new, state, secret::random_text().expose_secret(), now)?;
-    audit::note(tx, now, Actor::Account(account, None), Event::SiteRegistered, id, None)?;
+    let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+    audit::note_change(tx, now, by, Event::SiteRegistered, id, None, changed(None, Some(&site)))?;
     Ok(id)
 }
 
@@ -121,7 +122,8 @@ pub fn prove(
     }
     keep(tx, now, &proved)?;
     let event = if kind == ProofKind::Staff { Event::SiteApproved } else { Event::SiteProved };
-    audit::note(tx, now, by, event, id, Some(reason.map_or(kind.as_str(), Reason::as_str)))?;
+    let why = Some(reason.map_or(kind.as_str(), Reason::as_str));
+    audit::note_change(tx, now, by, event, id, why, state_change(&site, &proved))?;
     // Who has no page yet can do nothing with this letter.
     if site.state != SiteState::Active && site.account_id.is_some() {
         tell(tx, now, &proved, |name| {
@@ -140,8 +142,10 @@ pub fn prove(
 
 /// Another registration has the address now: this one is held, its keys stop, its contact is told.
 fn yield_to_another(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site) -> Result<(), SiteError> {
-    keep(tx, now, &site.held(now))?;
-    audit::note(tx, now, Actor::Hub, Event::SiteHeld, site.id, Some("another registration of this address was proved"))?;
+    let held = site.held(now);
+    keep(tx, now, &held)?;
+    let why = Some("another registration of this address was proved");
+    audit::note_change(tx, now, Actor::Hub, Event::SiteHeld, site.id, why, state_change(site, &held))?;
     tell(tx, now, site, |name| {
         Box::new(UrlLost {
             hub: desk.hub(),
@@ -197,17 +201,18 @@ pub fn hold(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, holder: &Site
 /// limit for all: the site's own, if it has one, comes before it.
 ///
 /// # Errors
-/// [`SiteError::Unknown`] when this account has no such site.
+/// [`SiteError::Unknown`] when whoever it is has no such site.
 pub fn change(
     tx: &mut Tx,
     desk: &Desk,
     now: Timestamp,
-    account: AccountId,
+    by: Actor,
     id: SiteId,
     change: &SiteChange,
     max_users: u64,
 ) -> Result<Site, SiteError> {
     tx.alone()?;
+    let account = by.account().ok_or(SiteError::Unknown)?;
     let before = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
     let max_users = terms::max_users(tx.conn(), id, max_users)?;
     let mut after = Site {
@@ -225,9 +230,28 @@ pub fn change(
     after.over_limit_since = after.is_over(max_users).then(|| before.over_limit_since.unwrap_or(now));
     after.grace_until = before.grace_until.filter(|_| after.is_over(max_users));
     keep(tx, now, &after)?;
-    audit::note(tx, now, Actor::Account(account, None), Event::SiteChanged, id, None)?;
+    audit::note_change(tx, now, by, Event::SiteChanged, id, None, changed(Some(&before), Some(&after)))?;
     tell_of_limit(tx, desk, now, &before, &after, max_users)?;
     Ok(after)
+}
+
+/// What everybody may see of a site, as the audit log tells that it was changed.
+fn changed(before: Option<&Site>, after: Option<&Site>) -> audit::Change {
+    let public = |site: Option<&Site>| {
+        site.map(|site| {
+            serde_json::json!({"name": site.name, "url": site.url, "description": site.description, "country": site.country,
+                "language": site.language, "users": site.users, "privacy": site.privacy.as_str(), "push_wanted": site.push_wanted,
+                "email_alerts": site.email_alerts})
+        })
+    };
+    let nothing = || serde_json::json!({});
+    audit::Change::between(&public(before).unwrap_or_else(nothing), &public(after).unwrap_or_else(nothing))
+}
+
+/// Where a site was in its life, and where it is.
+fn state_change(before: &Site, after: &Site) -> audit::Change {
+    let stands = |site: &Site| serde_json::json!({"state": site.state.as_str(), "held": site.held_since.is_some()});
+    audit::Change::between(&stands(before), &stands(after))
 }
 
 /// What the user limit means for a site that has just been registered, or whose number of users has changed: push goes off
@@ -294,9 +318,12 @@ pub fn end_grace(tx: &mut Tx, desk: &Desk, now: Timestamp, max_users: u64) -> Re
 pub fn set_binding(tx: &mut Tx, now: Timestamp, by: Actor, id: SiteId, binding: Option<Binding>, reason: &Reason) -> Result<(), SiteError> {
     tx.alone()?;
     store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
+    let before = store::binding(tx.conn(), id)?;
     store::set_binding(tx.conn(), id, binding)?;
-    let word = binding.map_or("as the hub", Binding::as_str);
-    audit::note(tx, now, by, Event::BindingSet, id, Some(&format!("{word}: {}", reason.as_str())))?;
+    let word = |binding: Option<Binding>| binding.map_or("as the hub", Binding::as_str);
+    let change = audit::Change::of("binding", word(before), word(binding));
+    let why = format!("{}: {}", word(binding), reason.as_str());
+    audit::note_change(tx, now, by, Event::BindingSet, id, Some(&why), change)?;
     Ok(tx.changed(now, Change::Site(id))?)
 }
 
@@ -307,7 +334,8 @@ fn tell_of_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, before: &Site, after:
     if is_over && !was_over && after.push_wanted {
         tell_push_off(tx, desk, now, after, max_users)?;
     } else if was_over && !is_over && before.grace_until.is_none() && after.push_off(max_users).is_none() {
-        audit::note(tx, now, Actor::Hub, Event::PushOn, after.id, None)?;
+        let change = audit::Change::of("over_user_limit", true, false);
+        audit::note_change(tx, now, Actor::Hub, Event::PushOn, after.id, None, change)?;
         tell(tx, now, after, |name| {
             Box::new(PushOn { hub: desk.hub(), name, site_name: after.name.clone(), site_url: after.url.clone(), link })
         })?;
@@ -319,7 +347,8 @@ fn tell_of_limit(tx: &mut Tx, desk: &Desk, now: Timestamp, before: &Site, after:
 fn tell_push_off(tx: &mut Tx, desk: &Desk, now: Timestamp, site: &Site, max_users: u64) -> Result<(), SiteError> {
     let (link, until) = (desk.link(&format!("/my/sites/{}", site.id)), site.grace_until.map(Timestamp::readable));
     let event = if until.is_some() { Event::PushEnding } else { Event::PushOff };
-    audit::note(tx, now, Actor::Hub, event, site.id, Some("over_user_limit"))?;
+    let change = audit::Change::of("over_user_limit", false, true);
+    audit::note_change(tx, now, Actor::Hub, event, site.id, Some("over_user_limit"), change)?;
     tell(tx, now, site, |name| {
         let (hub, site_name, site_url, users) = (desk.hub(), site.name.clone(), site.url.clone(), site.users());
         match until {
@@ -397,11 +426,12 @@ pub fn lift_quietly(tx: &mut Tx, now: Timestamp, by: Actor, id: SiteId, reason: 
 /// in the same transaction (`keys::revoke_all`). Whoever was held beside it may prove the address again, and is told.
 ///
 /// # Errors
-/// [`SiteError::Unknown`] when this account has no such site.
-pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, id: SiteId) -> Result<(), SiteError> {
+/// [`SiteError::Unknown`] when whoever it is has no such site.
+pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId) -> Result<(), SiteError> {
     tx.alone()?;
+    let account = by.account().ok_or(SiteError::Unknown)?;
     let site = store::owned_by(tx.conn(), account, id)?.ok_or(SiteError::Unknown)?;
-    leave(tx, desk, now, Actor::Account(account, None), &site, None)
+    leave(tx, desk, now, by, &site, None)
 }
 
 /// Takes a site off the hub, as [`unregister`], for its Moodle or for whoever has decided.
@@ -410,9 +440,9 @@ pub fn unregister(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId, 
 /// [`SiteError::NotFrom`] for one that has left already.
 pub fn leave(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, site: &Site, why: Option<&str>) -> Result<(), SiteError> {
     tx.alone()?;
-    let (id, was_held, site) = (site.id, site.held_since.is_some(), site.unregistered()?);
+    let (id, was_held, before, site) = (site.id, site.held_since.is_some(), site, site.unregistered()?);
     keep(tx, now, &site)?;
-    audit::note(tx, now, by, Event::SiteUnregistered, id, why)?;
+    audit::note_change(tx, now, by, Event::SiteUnregistered, id, why, state_change(before, &site))?;
     for copy in store::copies_of(tx.conn(), id)? {
         super::newcomers::set_free(tx, now, &copy)?;
     }

@@ -30,6 +30,7 @@ pub use newcomers::{
     Decision, adopt, claim, come_back, drop_crowd, drop_unheard, erase_contacts, join, note_told, refuse, separate, set_pairing, take_up,
 };
 pub use saved::{MOST_VIEWS, NewView, View, ViewName, drop_view, save_view, views_of};
+pub use store::{all_of_account, forget_contact, forget_owner};
 pub use store::{
     at_address, binding, count_active, count_all, count_held_beside, find, find_all, ids_after, newcomers, of_account, owned_by, pending,
     rivals, users_of,

@@ -11,12 +11,9 @@ use super::store;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::ids::{AccountId, SiteId};
+use crate::ids::SiteId;
 use crate::mail::{Decided, Desk};
 use crate::secret;
-
-/// How long the contact of a site is kept that has left.
-const CONTACT_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// Registers a site for its Moodle: claimed, no more, since the round trip proves nothing.
 ///
@@ -57,7 +54,8 @@ pub fn take_up(tx: &mut Tx, now: Timestamp, id: SiteId, said: &Said, called: boo
     let before = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     let after = before.told(said, now);
     if after.url != before.url {
-        audit::note(tx, now, Actor::Hub, Event::SiteMoved, id, Some(&format!("{} is {} now", before.url, after.url)))?;
+        let (why, change) = (format!("{} is {} now", before.url, after.url), audit::Change::of("url", &*before.url, &*after.url));
+        audit::note_change(tx, now, Actor::Hub, Event::SiteMoved, id, Some(&why), change)?;
     }
     keep(tx, now, &Site { called_at: if called { Some(now) } else { before.called_at }, ..after })?;
     store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)
@@ -81,8 +79,9 @@ pub fn come_back(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteErr
 ///
 /// # Errors
 /// When it can't be written.
-pub fn adopt(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, account: AccountId) -> Result<bool, SiteError> {
+pub fn adopt(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: SiteId) -> Result<bool, SiteError> {
     tx.alone()?;
+    let Some(account) = by.account() else { return Ok(false) };
     let Some(site) = store::find(tx.conn(), id)?.filter(|site| site.account_id.is_none()) else { return Ok(false) };
     if site.state == SiteState::Unregistered {
         return Ok(false);
@@ -94,7 +93,7 @@ pub fn adopt(tx: &mut Tx, desk: &Desk, now: Timestamp, id: SiteId, account: Acco
     }
     let site = store::find(tx.conn(), id)?.ok_or(SiteError::Unknown)?;
     keep(tx, now, &Site { account_id: Some(account), ..site })?;
-    audit::note(tx, now, Actor::Account(account, None), Event::SiteAdopted, id, None)?;
+    audit::note(tx, now, by, Event::SiteAdopted, id, None)?;
     Ok(true)
 }
 
@@ -106,12 +105,13 @@ pub fn note_told(tx: &mut Tx, now: Timestamp, site: &Site) -> Result<(), SiteErr
     keep(tx, now, &Site { contact_told_at: Some(now), ..site.clone() })
 }
 
-/// Erases whom the Moodles of sites have named that left a while ago; their figures stay.
+/// Erases whom the Moodles of sites have named that left before a moment, of `most` sites at once; their figures stay. Gives
+/// which sites they were.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn erase_contacts(tx: &mut Tx, now: Timestamp) -> Result<usize, SiteError> {
-    Ok(store::erase_contacts(tx.conn(), now - CONTACT_KEPT)?)
+pub fn erase_contacts(tx: &mut Tx, before: Timestamp, most: i64) -> Result<Vec<SiteId>, SiteError> {
+    Ok(store::erase_contacts(tx.conn(), before, most)?)
 }
 
 /// Opens or shuts the time in which a site is joined with the first Moodle that names its address.
@@ -163,8 +163,9 @@ pub fn join(
     }
     super::life::leave(tx, desk, now, by, newcomer, Some("it is another registered site"))?;
     keep(tx, now, &site.moved_to(newcomer))?;
+    let change = audit::Change::of("url", &*site.url, &*newcomer.url);
     let reason = why.map_or_else(|| format!("{} is {} now", site.url, newcomer.url), |why| why.as_str().to_owned());
-    audit::note(tx, now, by, Event::SiteMoved, site.id, Some(&reason))?;
+    audit::note_change(tx, now, by, Event::SiteMoved, site.id, Some(&reason), change)?;
     tell_newcomer(tx, desk, now, newcomer, "moved")
 }
 

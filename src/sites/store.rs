@@ -300,15 +300,52 @@ pub(super) fn misplaced(conn: &mut Conn, max_users: u64, most: i64) -> Result<Ve
     Ok(wrong.order(sites::id).limit(most).select(sites::id).load(conn)?)
 }
 
-/// Erases the contact of sites that have left before a moment. Gives how many there were.
-pub(super) fn erase_contacts(conn: &mut Conn, before: Timestamp) -> Result<usize, Fault> {
+/// Erases the contact of sites that have left before a moment, of `most` at once. Gives which they were.
+pub(super) fn erase_contacts(conn: &mut Conn, before: Timestamp, most: i64) -> Result<Vec<SiteId>, Fault> {
     let left = sites::table.filter(sites::state.eq(SiteState::Unregistered).and(sites::changed_at.lt(before)));
     let known = left.filter(sites::contact_email.is_not_null().or(sites::contact_name.is_not_null()));
-    let ids: Vec<SiteId> = known.select(sites::id).load(conn)?;
+    let found: Vec<SiteId> = known.order(sites::id).limit(most).select(sites::id).load(conn)?;
+    for site in &found {
+        forget_contact(conn, *site)?;
+    }
+    Ok(found)
+}
+
+/// Erases whom a site's Moodle has named. `false`: it had named nobody.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_contact(conn: &mut Conn, site: SiteId) -> Result<bool, Fault> {
+    let known = sites::table.find(site).filter(sites::contact_email.is_not_null().or(sites::contact_name.is_not_null()));
     let nobody = (sites::contact_email.eq(None::<String>), sites::contact_name.eq(None::<String>));
-    let erased = diesel::update(known).set(nobody).execute(conn)?;
-    forget_words(conn, &ids)?;
-    Ok(erased)
+    let nobody = (nobody, sites::contact_told_at.eq(None::<Timestamp>), sites::revision.eq(sites::revision + 1));
+    let was_known = diesel::update(known).set(nobody).execute(conn)? == 1;
+    // It is no longer found by its contact either.
+    forget_words(conn, &[site])?;
+    Ok(was_known)
+}
+
+/// Takes a site that has left from its account, and with it what its owner wrote of it.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_owner(conn: &mut Conn, site: SiteId) -> Result<(), Fault> {
+    forget_contact(conn, site)?;
+    let nobodys = (sites::account_id.eq(None::<AccountId>), sites::description.eq(""), sites::revision.eq(sites::revision + 1));
+    diesel::update(sites::table.find(site)).set(nobodys).execute(conn)?;
+    Ok(())
+}
+
+/// The sites of an account in whatever state, oldest first, newer than `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn all_of_account(conn: &mut Conn, account: AccountId, after: Option<SiteId>, most: i64) -> Result<Vec<Site>, Fault> {
+    let mut query = sites::table.filter(sites::account_id.eq(account)).order(sites::id).limit(most).select(Site::as_select()).into_boxed();
+    if let Some(after) = after {
+        query = query.filter(sites::id.gt(after));
+    }
+    Ok(query.load(conn)?)
 }
 
 /// Who wants to be this site, or at its address, and waits for a decision.

@@ -22,5 +22,6 @@ pub mod search;
 mod site_figures;
 pub mod site_file;
 pub mod site_list;
+pub mod privacy;
 pub mod sites;
 pub mod views_saved;

@@ -167,6 +167,23 @@ fn names(tls: bool) -> Names {
     }
 }
 
+/// The cookies that these pages set, for whoever asks.
+pub struct CookieNames {
+    pub session: &'static str,
+    pub visitor: &'static str,
+    /// While a second factor is asked for.
+    pub half: &'static str,
+    pub flash: &'static str,
+}
+
+impl CookieNames {
+    pub fn of(hub: &Hub) -> Self {
+        let tls = hub.public_url.is_https();
+        let Names { session, visitor, half } = names(tls);
+        Self { session, visitor, half, flash: web::flash_cookie_name(Tls(tls)) }
+    }
+}
+
 fn cookie(hub: &Hub, name: &'static str, value: String) -> Cookie<'static> {
     Cookie::build(name, value).path("/").http_only(true).secure(hub.public_url.is_https()).same_site(SameSite::Lax).finish()
 }

@@ -17,4 +17,6 @@ pub use confirm::{CONFIRM_FIELDS, ConfirmPage};
 pub use face::{ErrorPage, come_back, status_of, tell_when};
 pub use fields::{Check, Field, Fields, Opt, options};
 pub use page::{Badge, Flash, Page, User, When};
-pub use respond::{REQUEST_ID, Redirect, Tls, clear_flash, csp_for_form_to, html, request_id, security_headers, take_flash};
+pub use respond::{
+    REQUEST_ID, Redirect, Tls, clear_flash, csp_for_form_to, flash_cookie_name, html, request_id, security_headers, take_flash,
+};

@@ -20,10 +20,20 @@ fn tls_of(req: &HttpRequest) -> Tls {
     req.extensions().get::<Tls>().copied().unwrap_or_default()
 }
 
+/// What the cookie is called that carries a word to the next page.
+pub fn flash_cookie_name(tls: Tls) -> &'static str {
+    if tls.0 { "__Host-belfry-flash" } else { "belfry-flash" }
+}
+
 /// The cookie that carries a word to the next page.
 fn flash_cookie(tls: Tls, value: String) -> Cookie<'static> {
-    let name = if tls.0 { "__Host-belfry-flash" } else { "belfry-flash" };
-    Cookie::build(name, value).path("/").http_only(true).secure(tls.0).same_site(SameSite::Lax).max_age(Duration::minutes(5)).finish()
+    Cookie::build(flash_cookie_name(tls), value)
+        .path("/")
+        .http_only(true)
+        .secure(tls.0)
+        .same_site(SameSite::Lax)
+        .max_age(Duration::minutes(5))
+        .finish()
 }
 
 /// By this an answer is found in the log.

@@ -33,6 +33,7 @@ const ROOMS: [&str; 34] = [
     "push",
     "broadcasts",
     "idempotency",
+    "privacy",
     "abuse",
     "hub",
     "visit",

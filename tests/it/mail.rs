@@ -819,14 +819,15 @@ async fn letters_are_forgotten_three_months_after_their_end() {
     until_state(&hub, "password_changed", LetterState::Retrying).await;
     let trim = async || {
         let now = hub.clock.now();
-        hub.hub.db.write(move |tx| mail::trim(tx.conn(), now)).await.unwrap()
+        let before = now - Duration::from_secs(90 * 86_400);
+        hub.hub.db.write(move |tx| mail::erase(tx.conn(), now, mail::Erase::EndedBefore(before), 500)).await.unwrap()
     };
     hub.clock.advance(Duration::from_secs(89 * 86_400));
     assert_eq!(trim().await, 0);
     assert_eq!(hub.hub.db.read(mail::count_refusing).await.unwrap(), 1);
     hub.clock.advance(Duration::from_secs(2 * 86_400));
     assert_eq!(trim().await, 2);
-    assert_eq!(hub.hub.db.read(mail::count_refusing).await.unwrap(), 0, "who has refused one, too");
-    let kept = letters(&hub).await;
-    assert_eq!(kept.iter().map(|letter| letter.kind.as_str()).collect::<Vec<_>>(), ["password_changed"], "what waits is kept");
+    assert_eq!(trim().await, 0, "once is enough");
+    let kept = letters(&hub).await.into_iter().filter(|letter| !letter.to_address.is_empty());
+    assert_eq!(kept.map(|letter| letter.kind).collect::<Vec<_>>(), ["password_changed"], "what waits is kept");
 }

@@ -4,6 +4,7 @@
 mod abuse;
 mod api;
 mod audit;
+mod attacks;
 mod broadcasts;
 mod cases;
 mod devices;
@@ -19,6 +20,7 @@ mod mail;
 mod moodle;
 mod my;
 mod nodes;
+mod privacy;
 mod processes;
 mod public;
 mod reactions;

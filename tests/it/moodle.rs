@@ -550,7 +550,8 @@ async fn the_contact_of_a_site_that_has_left_is_erased_after_three_months() {
     assert_eq!(moodle.call("hub_unregister_site", &[("url[0]", URL)]).await.body, "true");
     for (days, kept) in [(89, true), (91, false)] {
         let now = hub.clock.now() + std::time::Duration::from_secs(days * 86_400);
-        hub.hub.db.write(move |tx| belfry::app::trim(tx, now)).await.unwrap();
+        let periods = hub.hub.privacy.keeps;
+        hub.hub.db.write(move |tx| belfry::privacy::step(tx, now, belfry::privacy::Kept::Contacts, &periods)).await.unwrap();
         let site = hub.hub.db.read(move |conn| sites::find(conn, id)).await.unwrap().unwrap();
         assert_eq!(site.contact_email.is_some(), kept, "after {days} days");
     }

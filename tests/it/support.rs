@@ -218,7 +218,7 @@ impl TestHub {
         };
         let made = self.hub.db.write(move |tx| {
             let account = accounts::account_for(tx, now, &email)?;
-            let id = sites::add(tx, now, account, &new)?;
+            let id = sites::add(tx, now, Actor::Account(account, None), account, &new)?;
             if active {
                 sites::prove(tx, &desk, now, Actor::Operator, id, ProofKind::Staff, None)?;
             }

@@ -247,3 +247,11 @@ CREATE INDEX letters_failed ON letters (failed_at) WHERE failed_at IS NOT NULL;
 -- A device is found by the end of its token among all sites, and among those of one.
 DROP INDEX devices_hint;
 CREATE INDEX devices_hint ON devices (hint, site_id, id);
+
+-- Privacy: when a letter's words and address were erased; whose account is being erased, step by step.
+ALTER TABLE letters ADD COLUMN erased_at TIMESTAMPTZ;
+CREATE INDEX letters_kept ON letters (id) WHERE erased_at IS NULL;
+CREATE TABLE erasures (
+    account_id UUID PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    asked_at TIMESTAMPTZ NOT NULL
+);

@@ -91,24 +91,3 @@ pub(in super::super) fn settle_of(conn: &mut Conn, case: CaseId, now: Timestamp)
     diesel::update(of_case).set(abuse_reports::done_at.eq(now)).execute(conn)?;
     Ok(())
 }
-
-/// Deletes what was told of cases that are deleted.
-pub(in super::super) fn delete_of(conn: &mut Conn, cases: &[CaseId]) -> Result<(), Fault> {
-    diesel::delete(abuse_reports::table.filter(abuse_reports::case_id.eq_any(cases))).execute(conn)?;
-    Ok(())
-}
-
-/// Forgets who reported what, and from where, of what was dealt with before `before`.
-pub(in super::super) fn forget_reporters(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
-    let done = abuse_reports::table.filter(abuse_reports::done_at.lt(before));
-    let named = done.filter(abuse_reports::reporter_email.is_not_null().or(abuse_reports::network.ne("")));
-    diesel::update(named).set((abuse_reports::reporter_email.eq(None::<String>), abuse_reports::network.eq(""))).execute(conn)?;
-    Ok(())
-}
-
-/// Deletes reports that came to no case and were dealt with before `before`.
-pub(in super::super) fn delete_loose(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
-    let loose = abuse_reports::table.filter(abuse_reports::case_id.is_null().and(abuse_reports::done_at.lt(before)));
-    diesel::delete(loose).execute(conn)?;
-    Ok(())
-}

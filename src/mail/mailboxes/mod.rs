@@ -5,7 +5,7 @@ mod store;
 
 pub use slip::Slip;
 pub use store::{Refusing, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
-pub(super) use store::{accepts, refuses, trim};
+pub(super) use store::{accepts, refuses};
 
 use crate::db::types::text_enum;
 

@@ -99,9 +99,3 @@ pub fn forget(conn: &mut Conn, mailbox: &str) -> Result<(), Fault> {
     diesel::delete(mail_optouts::table.filter(mail_optouts::email_key.eq(mailbox))).execute(conn)?;
     Ok(())
 }
-
-/// Deletes refusals from before a moment.
-pub(in crate::mail) fn trim(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
-    diesel::delete(refusing_mailboxes::table.filter(refusing_mailboxes::at.lt(before))).execute(conn)?;
-    Ok(())
-}

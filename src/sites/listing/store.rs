@@ -8,7 +8,7 @@ use super::{COUNTED, Filter, HeldIs, Listing, Place, ProofIs, PushIs, Sort, Valu
 use crate::clock::Timestamp;
 use crate::db::schema::{brakes, cases, site_search, site_terms, sites};
 use crate::db::{Conn, Fault, MultiBackend, each};
-use crate::ids::{SiteId};
+use crate::ids::SiteId;
 
 type Listed = sites::BoxedQuery<'static, MultiBackend>;
 
