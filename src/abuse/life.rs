@@ -276,7 +276,7 @@ fn reopened(tx: &mut Tx, now: Timestamp, by: Actor, case: &Case) -> Result<Case,
     let words = "Opened again: the owner has appealed.";
     store::add_entry(tx.conn(), case.id, now, &NewEntry { kind: EntryKind::Opened, by, words, letter: None })?;
     audit::note(tx, now, by, Event::CaseOpened, case.site_id, Some(&format!("case {}: {words}", case.number)))?;
-    Ok(store::find(tx.conn(), case.id)?.ok_or(CaseError::Unknown)?)
+    store::find(tx.conn(), case.id)?.ok_or(CaseError::Unknown)
 }
 
 /// The team answers to an appeal, by a letter that is also on the case.

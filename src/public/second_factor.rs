@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::login::{self, local};
 use crate::accounts;
 use crate::accounts::factors::{self, Asked, Factors, Kind};
-use crate::db::Fault;
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
 use crate::visit::{self, HalfLogin, Posted, Shown, Visit};
@@ -102,7 +101,7 @@ pub async fn begin(hub: Data<Hub>, visit: Visit, alone: Query<Alone>, _: Posted)
         (None, _) => (Kind::Login, None),
     };
     let (rp, ring, now) = (hub.passkeys.clone(), hub.ring.clone(), hub.clock.now());
-    let asked = hub.db.write(move |tx| Ok::<_, Fault>(factors::ask(tx, &rp, &ring, now, kind, account)?));
+    let asked = hub.db.write(move |tx| factors::ask(tx, &rp, &ring, now, kind, account));
     Ok(Json(asked.await.map_err(Error::from)?))
 }
 

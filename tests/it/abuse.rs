@@ -107,7 +107,7 @@ async fn step(hub: &TestHub, case: CaseId, step: Step) -> Result<(), CaseError> 
         let order = Order { case, reason: &reason, told: None };
         match step {
             Step::Warn => abuse::warn(tx, &clerk, now, Actor::Operator, &order),
-            Step::Limit => abuse::limit(tx, &clerk, now, Actor::Operator, &order, Slowness::usual(&shared.abuse, now)),
+            Step::Limit => abuse::limit(tx, &clerk, now, Actor::Operator, &order, Slowness::usual(&shared.abuse(), now)),
             Step::PushOff => abuse::push_off(tx, &clerk, now, Actor::Operator, &order),
             Step::Suspend => abuse::suspend(tx, &clerk, now, Actor::Operator, &order),
             Step::Lift => abuse::lift(tx, &clerk, now, Actor::Operator, &order),

@@ -50,6 +50,9 @@ async fn traces(hub: &TestHub) -> (i64, i64, i64, i64, i64) {
     read.await.unwrap()
 }
 
+/// What is tried: its name, the form's fields, the headers beside it.
+type Try<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a [(&'a str, &'a str)]);
+
 #[actix_web::test]
 async fn no_form_is_taken_from_who_has_not_been_shown_it() {
     let hub = TestHub::start().await;
@@ -69,7 +72,7 @@ async fn no_form_is_taken_from_who_has_not_been_shown_it() {
         theirs_in.push(("csrf_token", &theirs));
         let mut own_in = with(None);
         own_in.push(("csrf_token", &own));
-        let tries: [(&str, Vec<(&str, &str)>, &[(&str, &str)]); 7] = [
+        let tries: [Try; 7] = [
             ("no token", with(None), &[]),
             ("an empty token", with(Some("")), &[]),
             ("a wrong token", with(Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")), &[]),

@@ -47,7 +47,7 @@ async fn account(hub: &TestHub, email: &str, role: Option<Role>) -> AccountId {
         if let Some(role) = role {
             accounts::invite_staff(tx, &ring, now, Actor::Operator, &email, role)?;
         }
-        accounts::change_password(tx, &desk, now, account, &hash, SessionId::new(now))?;
+        accounts::change_password(tx, &desk, now, Actor::Account(account, None), &hash, SessionId::new(now))?;
         Ok::<_, Fault>(account)
     });
     made.await.map_err(Error::from).unwrap()
@@ -281,7 +281,11 @@ async fn a_half_login_opens_nothing_and_lasts_ten_minutes() {
     log_in(&mut browser, ADA).await;
     let hash = hub.hub.passwords.hash(NewPassword::parse(&"another long password".into()).unwrap()).await.unwrap();
     let (desk, now) = (hub.hub.desk.clone(), hub.clock.now());
-    hub.hub.db.write(move |tx| accounts::change_password(tx, &desk, now, id, &hash, SessionId::new(now))).await.unwrap();
+    hub.hub
+        .db
+        .write(move |tx| accounts::change_password(tx, &desk, now, Actor::Account(id, None), &hash, SessionId::new(now)))
+        .await
+        .unwrap();
     assert_eq!(browser.post("/login/second", &[("code", &codes[0])]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     // And none can be made by others.
     for junk in ["", "x", &"A".repeat(200), &half[..half.len() - 2]] {

@@ -30,7 +30,7 @@ impl Chance {
     }
 
     fn once_in(&mut self, n: u64) -> bool {
-        self.next() % n == 0
+        self.next().is_multiple_of(n)
     }
 
     /// About `mean`, as what happens independently is spread.

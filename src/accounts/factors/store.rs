@@ -7,8 +7,11 @@ use crate::db::schema::{accounts, ceremonies, passkeys, recovery_codes};
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, CeremonyId, PasskeyId};
 
-/// The sealed TOTP secret of an account, and the last step that was used.
-pub(super) fn totp(conn: &mut Conn, account: AccountId) -> Result<Option<(Vec<u8>, Option<i64>)>, Fault> {
+/// A sealed TOTP secret, and the last step that was used.
+type SealedTotp = (Vec<u8>, Option<i64>);
+
+/// The authenticator app of an account.
+pub(super) fn totp(conn: &mut Conn, account: AccountId) -> Result<Option<SealedTotp>, Fault> {
     let found = accounts::table.find(account).select((accounts::totp_sealed, accounts::totp_step)).first(conn).optional()?;
     let found: Option<(Option<Vec<u8>>, Option<i64>)> = found;
     Ok(found.and_then(|(sealed, step)| sealed.map(|sealed| (sealed, step))))
