@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
 
 use crate::abuse::Clerk;
 use crate::accounts::Passwords;
@@ -50,7 +51,10 @@ const ABUSE_REPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 /// To how many sites a user limit is applied in one transaction: pushes' own writes wait behind it.
 const LIMITED_AT_ONCE: i64 = 100;
 
-/// How often in ten minutes a second factor of an account may be tried.
+/// How many copies of what the hub knows of somebody they may take in an hour: each reads all that is theirs.
+const EXPORTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+/// How often in ten minutes a second factor of an account, or its password by who is logged in, may be tried.
 const FACTOR_TRIES: Rate = Rate { name: "logins", burst: NonZeroU32::MIN.saturating_add(9), each: Duration::from_secs(60) };
 /// How often in a minute an address may have authenticators asked.
 const CEREMONIES: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
@@ -222,7 +226,7 @@ pub struct Doors {
     pub logins: Keyed<Network>,
     /// Logins to one account, from wherever: by the hash of what was typed.
     pub logins_to: Keyed<[u8; 32]>,
-    /// Tries at the second factor of an account, from wherever.
+    /// Tries at the second factor of an account, and confirmations that it is them, from wherever.
     pub factors: Keyed<AccountId>,
     /// Questions to authenticators, from an address.
     pub ceremonies: Keyed<Network>,
@@ -251,6 +255,10 @@ pub struct Doors {
     pub rotations: Keyed<SiteId>,
     /// Broadcasts of a site.
     pub broadcasts: Keyed<SiteId>,
+    /// Copies of what the hub knows of somebody.
+    pub exports: Keyed<AccountId>,
+    /// A walk through the whole audit log: one at a time.
+    pub audit_walk: Arc<Semaphore>,
 }
 
 impl Doors {
@@ -306,6 +314,8 @@ impl Doors {
             api: Keyed::new(Rate::per_minute("api", limits.api_per_minute), clock, ADDRESSES),
             rotations: Keyed::new(Rate::per_hour("rotations", ROTATIONS), clock, ADDRESSES),
             broadcasts: Keyed::new(Rate::per_hour("broadcasts", limits.broadcasts_per_hour), clock, ADDRESSES),
+            exports: Keyed::new(Rate::per_hour("exports", EXPORTS), clock, ADDRESSES),
+            audit_walk: Arc::new(Semaphore::new(1)),
         }
     }
 }

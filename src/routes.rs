@@ -104,8 +104,8 @@ rows! { page_rows, configure_pages {
     GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
     GET  "/my/sites/{site}/keys"              my::keys::index,                 Who::Account;
     POST "/my/sites/{site}/keys"              my::keys::issue,                 Who::Account;
-    POST "/my/sites/{site}/keys/{key}/rotate" my::keys::rotate,                Who::Account;
-    POST "/my/sites/{site}/keys/{key}/revoke" my::keys::revoke,                Who::Account;
+    POST "/my/sites/{site}/keys/{key}/rotate" my::keys::rotate,                Who::AccountSure;
+    POST "/my/sites/{site}/keys/{key}/revoke" my::keys::revoke,                Who::AccountSure;
     GET  "/my/sites/{site}/devices"           my::devices::index,              Who::Account;
     GET  "/my/sites/{site}/devices.csv"       my::devices_file::download,             Who::Account;
     GET  "/my/sites/{site}/devices/{device}"  my::devices::show,               Who::Account;
@@ -121,10 +121,10 @@ rows! { page_rows, configure_pages {
     GET  "/my/sites/{site}/settings"          my::settings::show,              Who::Account;
     POST "/my/sites/{site}/settings"          my::settings::save,              Who::Account;
     POST "/my/sites/{site}/pair"              my::moodle::pair,                Who::Account;
-    POST "/my/sites/{site}/newcomers/{newcomer}" my::moodle::decide,           Who::Account;
+    POST "/my/sites/{site}/newcomers/{newcomer}" my::moodle::decide,           Who::AccountSure;
     GET  "/my/sites/{site}/appeal"            my::appeal::show,                Who::Account;
     POST "/my/sites/{site}/appeal"            my::appeal::send,                Who::Account;
-    POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::Account;
+    POST "/my/sites/{site}/unregister"        my::settings::unregister,        Who::AccountSure;
 
     GET  "/staff"                             staff::home::show,               ANALYST;
     GET  "/staff/search"                      staff::search::show,             ANALYST;
@@ -139,10 +139,10 @@ rows! { page_rows, configure_pages {
     POST "/staff/sites/{site}/verify"         staff::sites::verify,            REVIEWER;
     POST "/staff/sites/{site}/suspend"        staff::sites::suspend,           REVIEWER_SURE;
     POST "/staff/sites/{site}/lift"           staff::sites::lift,              REVIEWER;
-    POST "/staff/sites/{site}/move"           staff::sites::move_to,           REVIEWER;
+    POST "/staff/sites/{site}/move"           staff::sites::move_to,           REVIEWER_SURE;
     POST "/staff/sites/{site}/separate"       staff::sites::separate,          REVIEWER;
-    POST "/staff/sites/{site}/refuse"         staff::sites::refuse,            REVIEWER;
-    POST "/staff/sites/{site}/keys/{key}/rotate" staff::keys::rotate,          REVIEWER;
+    POST "/staff/sites/{site}/refuse"         staff::sites::refuse,            REVIEWER_SURE;
+    POST "/staff/sites/{site}/keys/{key}/rotate" staff::keys::rotate,          REVIEWER_SURE;
     POST "/staff/sites/{site}/keys/{key}/revoke" staff::keys::revoke,          REVIEWER_SURE;
     POST "/staff/sites/{site}/binding"        staff::keys::binding,            REVIEWER;
     GET  "/staff/sites/{site}/limits"         staff::limits::show,             ANALYST;
@@ -157,7 +157,7 @@ rows! { page_rows, configure_pages {
     GET  "/staff/abuse/{case}"                staff::case::show,               ANALYST;
     POST "/staff/abuse/{case}/warn"           staff::case_acts::warn,          REVIEWER;
     POST "/staff/abuse/{case}/limit"          staff::case_acts::limit,         REVIEWER;
-    POST "/staff/abuse/{case}/push-off"       staff::case_acts::push_off,      REVIEWER;
+    POST "/staff/abuse/{case}/push-off"       staff::case_acts::push_off,      REVIEWER_SURE;
     POST "/staff/abuse/{case}/suspend"        staff::case_acts::suspend,       Who::StaffSure(Role::Reviewer);
     POST "/staff/abuse/{case}/lift"           staff::case_acts::lift,          REVIEWER;
     POST "/staff/abuse/{case}/close"          staff::case_acts::close,         REVIEWER;

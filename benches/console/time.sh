@@ -4,8 +4,8 @@
 set -eu
 base=$1 cookie=$2
 for path in \
-    /staff/sites '/staff/sites?sort=oldest' '/staff/sites?sort=name' '/staff/sites?sort=users' '/staff/sites?sort=users_up' \
-    '/staff/sites?state=active&sort=name' '/staff/sites?state=suspended&sort=users' '/staff/sites?push=off' '/staff/sites?push=staff' \
+    /staff /staff/sites '/staff/sites?sort=oldest' '/staff/sites?sort=name' '/staff/sites?sort=users' '/staff/sites?sort=users_up' \
+    '/staff/sites?state=active&sort=name' '/staff/sites?state=suspended&sort=users' '/staff/sites?push=off' '/staff/sites?push=staff' '/staff/sites?push=over_user_limit' \
     '/staff/sites?proof=none&sort=name' '/staff/sites?country=ES' '/staff/sites?country=JP' '/staff/sites?users_from=60000' \
     '/staff/sites?from=2024-06-01&to=2024-06-02' '/staff/sites?over=1' '/staff/sites?never_called=1' '/staff/sites?held=waiting' \
     '/staff/sites?case=1' '/staff/sites?own_limits=1' '/staff/sites?q=moodle1234' '/staff/sites?q=nowhere' '/staff/sites?q=school&sort=name' \

@@ -1,16 +1,16 @@
-# Die Worte aller Briefe. Siehe locales/en/mail.ftl und docs/mail.md.
+# Die Worte aller E-Mails. Siehe locales/en/mail.ftl und docs/mail.md.
 
 ## Around every letter
 
 hello = Guten Tag { $name },
     .nobody = Guten Tag,
-about = Zu diesem Brief
+about = Zu dieser E-Mail
     .site = Website
     .address = Adresse
 open-link = Oder öffnen Sie diese Adresse:
 signs-off = Das Team von { $hub }
-optional = Sie erhalten diesen Brief, weil Sie eine Website bei { $hub } betreuen. Wenn Sie solche Briefe nicht mehr möchten, bestellen Sie sie hier ab:
-    .action = Diese Briefe abbestellen
+optional = Sie erhalten diese E-Mail, weil Sie eine Website bei { $hub } betreuen. Wenn Sie solche E-Mails nicht mehr möchten, bestellen Sie sie hier ab:
+    .action = Diese E-Mails abbestellen
 moment = { $day }. { $month ->
         [1] Januar
         [2] Februar
@@ -32,8 +32,8 @@ confirm = Bestätigen Sie Ihre Adresse bei { $hub }
     .intro = Sie haben { $site_name } bei { $hub } registriert. Folgen Sie diesem Link, um Ihre E-Mail-Adresse zu bestätigen. Sie sind dann angemeldet und sehen den nächsten Schritt.
     .action = Meine Adresse bestätigen
     .once = { $hours ->
-        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie es nicht waren, tun Sie nichts: ohne ihn geschieht nichts.
-       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie es nicht waren, tun Sie nichts: ohne ihn geschieht nichts.
+        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie es nicht waren, tun Sie nichts: Ohne ihn geschieht nichts.
+       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie es nicht waren, tun Sie nichts: Ohne ihn geschieht nichts.
     }
 
 reset = Wählen Sie ein neues Passwort für { $hub }
@@ -73,10 +73,10 @@ factor_changed = { $what ->
        *[other] Ihre Anmeldung bei { $hub } wurde geändert
     }
     .intro = { $what ->
-        [totp_on] Ab jetzt braucht die Anmeldung an Ihrem Konto bei { $hub } auch einen Code aus Ihrer Authentifizierungs-App. Bewahren Sie Ihre Wiederherstellungscodes an einem sicheren Ort auf: mit ihnen kommen Sie ohne Ihr Telefon hinein.
+        [totp_on] Ab jetzt braucht die Anmeldung an Ihrem Konto bei { $hub } auch einen Code aus Ihrer Authentifizierungs-App. Bewahren Sie Ihre Wiederherstellungscodes an einem sicheren Ort auf: Mit ihnen kommen Sie ohne Ihr Telefon hinein.
         [totp_off] Ab jetzt braucht die Anmeldung an Ihrem Konto bei { $hub } keinen Code aus einer Authentifizierungs-App mehr.
         [passkey_added] Ihrem Konto bei { $hub } wurde ein Passkey hinzugefügt. Ab jetzt können Sie sich damit anmelden.
-        [passkey_removed] Von Ihrem Konto bei { $hub } wurde ein Passkey entfernt. Er taugt nicht mehr zur Anmeldung.
+        [passkey_removed] Von Ihrem Konto bei { $hub } wurde ein Passkey entfernt. Sie können sich damit nicht mehr anmelden.
         [recovery_new] Für Ihr Konto bei { $hub } wurden neue Wiederherstellungscodes erzeugt. Die früheren gelten nicht mehr.
         [recovery_used] Jemand hat sich an Ihrem Konto bei { $hub } mit einem Ihrer Wiederherstellungscodes angemeldet. Dieser Code gilt nicht mehr.
        *[other] Was zur Anmeldung an Ihrem Konto bei { $hub } nötig ist, wurde geändert.
@@ -90,7 +90,7 @@ role_changed = { $role ->
     }
     .intro = { $role ->
         [admin] Sie haben jetzt bei { $hub } die Rolle „Administration“: Sie dürfen dort alles tun, auch Rollen und Einstellungen ändern.
-        [reviewer] Sie haben jetzt bei { $hub } die Rolle „Prüfung“: Sie dürfen Websites und Fälle ansehen und zu ihnen handeln.
+        [reviewer] Sie haben jetzt bei { $hub } die Rolle „Prüfung“: Sie dürfen Websites und Fälle ansehen und Maßnahmen ergreifen.
         [analyst] Sie haben jetzt bei { $hub } die Rolle „Auswertung“: Sie dürfen alles ansehen, was das Team sieht, und nichts ändern.
        *[none] Sie gehören nicht mehr zum Team von { $hub }. Ihr Konto und Ihre Websites bleiben, wie sie sind.
     }
@@ -100,18 +100,18 @@ role_changed = { $role ->
 staff_invited = Einladung in das Team von { $hub }
     .intro = { $role ->
         [admin] Sie sind bei { $hub } zur Rolle „Administration“ eingeladen: Sie dürfen dort alles tun, auch Rollen und Einstellungen ändern.
-        [reviewer] Sie sind bei { $hub } zur Rolle „Prüfung“ eingeladen: Sie dürfen Websites und Fälle ansehen und zu ihnen handeln.
+        [reviewer] Sie sind bei { $hub } zur Rolle „Prüfung“ eingeladen: Sie dürfen Websites und Fälle ansehen und Maßnahmen ergreifen.
        *[analyst] Sie sind bei { $hub } zur Rolle „Auswertung“ eingeladen: Sie dürfen alles ansehen, was das Team sieht, und nichts ändern.
     }
     .next = Folgen Sie diesem Link, um ein Passwort zu wählen. Sie sind dann angemeldet.
     .action = Passwort wählen
     .once = { $hours ->
-        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie diesen Brief nicht erwarten, tun Sie nichts.
-       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie diesen Brief nicht erwarten, tun Sie nichts.
+        [one] Der Link gilt einmal, { $hours } Stunde lang. Wenn Sie diese E-Mail nicht erwartet haben, tun Sie nichts.
+       *[other] Der Link gilt einmal, { $hours } Stunden lang. Wenn Sie diese E-Mail nicht erwartet haben, tun Sie nichts.
     }
 
 account_erased = Ihr Konto bei { $hub } ist gelöscht
-    .intro = Ihr Konto bei { $hub } ist gelöscht, wie es verlangt wurde. Was wir von Ihnen wussten, ist entfernt. Dies ist der letzte Brief, den Sie von uns erhalten.
+    .intro = Ihr Konto bei { $hub } ist gelöscht, wie es verlangt wurde. Was wir von Ihnen wussten, ist entfernt. Dies ist die letzte E-Mail, die Sie von uns erhalten.
     .advice = Wenn Sie das nicht verlangt haben, antworten Sie auf diese E-Mail.
 
 ## Sites
@@ -121,7 +121,7 @@ verified = { $site_name } ist bei { $hub } aktiv
         [meta] Das Tag auf der Startseite beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
         [file] Die Datei auf dem Server beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
         [dns] Der DNS-Eintrag beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
-        [call] Ein Aufruf vom eigenen Server beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
+        [call] Eine Verbindung vom Server der Website beweist, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
        *[staff] Das Team des Hubs hat festgestellt, dass { $site_name } Ihnen gehört. Die Website ist aktiv. Der nächste Schritt ist ihr Zugangsschlüssel.
     }
     .action = Zugangsschlüssel holen
@@ -129,7 +129,7 @@ verified = { $site_name } ist bei { $hub } aktiv
 moodle_registered = { $site_name } ist bei { $hub } registriert
     .intro = Das Moodle { $site_name } hat sich bei { $hub } registriert und nennt Sie als Kontakt.
     .next = { $held ->
-        [yes] Es wartet neben einer anderen Registrierung mit derselben Adresse oder demselben Geheimnis, bis darüber entschieden ist; Sie hören davon.
+        [yes] Es wartet auf eine Entscheidung, weil eine andere Registrierung dieselbe Adresse oder dasselbe Geheimnis hat. Sie erfahren, wie entschieden wird.
        *[no] Sie müssen nichts tun.
     }
     .offer = Wenn Sie diesem Link folgen, bekommt die Website beim Hub eine Seite, die Ihnen gehört: Sie sehen, was ankommt und was nicht, und können Zugangsschlüssel und Einstellungen ändern.
@@ -140,8 +140,8 @@ moodle_registered = { $site_name } ist bei { $hub } registriert
     }
 
 joined = { $site_name } ist mit seinem Moodle verbunden
-    .intro = { $site_name } bei { $hub } ist mit einem Moodle verbunden, das von dort angerufen hat oder von Ihnen registriert wurde. Ab jetzt kann dieses Moodle den Zugangsschlüssel der Website selbst anfordern.
-    .advice = Wenn das weder Sie noch jemand aus Ihrem Kreis war, öffnen Sie die Seite der Website, widerrufen Sie die Schlüssel, die Sie nicht kennen, und schreiben Sie dem Team des Hubs.
+    .intro = { $site_name } bei { $hub } ist mit einem Moodle verbunden, das sich von dort gemeldet hat oder von Ihnen registriert wurde. Ab jetzt kann dieses Moodle den Zugangsschlüssel der Website selbst anfordern.
+    .advice = Wenn das weder Sie noch jemand aus Ihrem Team war, öffnen Sie die Seite der Website, widerrufen Sie die Schlüssel, die Sie nicht kennen, und schreiben Sie dem Team des Hubs.
     .action = Meine Website ansehen
 
 newcomer = Ist das noch Ihre Website? { $site_name }
@@ -151,28 +151,28 @@ newcomer = Ist das noch Ihre Website? { $site_name }
     }
     .newcomer = Das andere Moodle
     .meanwhile = { $may_decide ->
-        [yes] Ihre Registrierung und ihre Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis Sie entscheiden oder das Team des Hubs.
-       *[no] Ihre Registrierung und ihre Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis das Team des Hubs entscheidet. Wenn Sie nachweisen, dass die Adresse Ihnen gehört, können Sie es.
+        [yes] Ihre Registrierung und deren Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis Sie oder das Team des Hubs entscheiden.
+       *[no] Ihre Registrierung und deren Zugangsschlüssel funktionieren weiter wie bisher. Die andere wartet, bis das Team des Hubs entscheidet. Wenn Sie nachweisen, dass die Adresse Ihnen gehört, können Sie selbst entscheiden.
     }
     .choice = { $same_address ->
-        [yes] Dort können Sie sagen, dass es Ihre Website ist, oder sie abweisen.
-       *[no] Dort können Sie sagen, dass es Ihre Website ist, dass es eine eigene Website ist, oder sie abweisen.
+        [yes] Auf der Seite Ihrer Website können Sie sagen, dass es Ihre ist, oder sie abweisen.
+       *[no] Auf der Seite Ihrer Website können Sie sagen, dass es Ihre ist, dass es eine eigenständige Website ist, oder sie abweisen.
     }
     .action = Entscheiden
     .seldom = Sie hören davon höchstens einmal am Tag.
 
 decided = Zu { $site_name } bei { $hub }
     .intro = { $outcome ->
-        [moved] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie gilt als die Website, die schon vorher registriert war, und wird als diese weitergeführt.
-        [separate] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie ist eine eigene Website.
-       *[refused] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: sie wurde abgewiesen, entweder von der Person, die die Website vorher registriert hat, oder vom Team des Hubs.
+        [moved] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: Sie gilt als die Website, die schon vorher registriert war, und wird als diese weitergeführt.
+        [separate] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: Sie ist eine eigenständige Website.
+       *[refused] Über die Registrierung von { $site_name } bei { $hub } ist entschieden: Sie wurde abgewiesen, entweder von der Person, die die Website vorher registriert hat, oder vom Team des Hubs.
     }
     .advice = Wenn das falsch ist, antworten Sie auf diese E-Mail, und sagen Sie, warum.
     .action = Meine Websites ansehen
 
 url_contested = Jemand anders beansprucht { $site_name }
-    .intro = Jemand anders hat die Adresse von { $site_name } bei { $hub } registriert und gezeigt, dass er diese Website ändern kann.
-    .advice = Ihre Registrierung funktioniert weiter. Wenn das jemand aus Ihrem Kreis war, antworten Sie auf diese E-Mail, und sagen Sie es uns. Wenn es niemand von Ihnen war, ist jemand in Ihr Moodle oder dessen Server eingedrungen: gehen Sie dem nach.
+    .intro = Jemand anders hat die Adresse von { $site_name } bei { $hub } registriert und gezeigt, dass er oder sie diese Website ändern kann.
+    .advice = Ihre Registrierung funktioniert weiter. Wenn das jemand aus Ihrem Team war, antworten Sie auf diese E-Mail, und sagen Sie es uns. Wenn es niemand von Ihnen war, ist jemand in Ihr Moodle oder dessen Server eingedrungen: Gehen Sie dem nach.
     .action = Meine Website ansehen
 
 url_lost = { $site_name } ruht bei { $hub }
@@ -180,23 +180,23 @@ url_lost = { $site_name } ruht bei { $hub }
     .advice = Wenn Sie diese Website betreiben, antworten Sie auf diese E-Mail, und sagen Sie es uns. Wenn Sie sie nur ein zweites Mal registriert haben, brauchen Sie nichts zu tun.
     .action = Meine Website ansehen
 
-url_free = { $site_name } kann jetzt nachgewiesen werden
-    .intro = Die andere Registrierung von { $site_name } hat { $hub } verlassen. Ihre eigene ruht nicht mehr: weisen Sie noch einmal nach, dass die Website Ihnen gehört, und sie ist aktiv.
-    .action = Meine Website nachweisen
+url_free = { $site_name } kann jetzt verifiziert werden
+    .intro = Die andere Registrierung von { $site_name } hat { $hub } verlassen. Ihre eigene ruht nicht mehr: Weisen Sie noch einmal nach, dass die Website Ihnen gehört, und sie ist aktiv.
+    .action = Meine Website verifizieren
 
 ## Push
 
-push_off = Push ist aus für { $site_name }
-    .intro = Push-Mitteilungen sind für { $site_name } jetzt ausgeschaltet: die Website hat { $users } registrierte Nutzer, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } beschränkt.
+push_off = Push ist für { $site_name } ausgeschaltet
+    .intro = Push-Mitteilungen sind für { $site_name } jetzt ausgeschaltet: Die Website hat { $users } registrierte Nutzer, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } Nutzern beschränkt.
     .advice = Wenn die Zahl nicht stimmt, berichtigen Sie sie unter „Settings“, und Push ist sofort wieder an. Wenn Ihre Website mehr braucht, antworten Sie auf diese E-Mail.
     .action = Meine Website ansehen
 
-push_ending = Push wird bald ausgeschaltet für { $site_name }
-    .intro = Die Push-Mitteilungen von { $site_name } werden am { $until } ausgeschaltet: die Website ist auf { $users } registrierte Nutzer gewachsen, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } beschränkt.
+push_ending = Push wird für { $site_name } bald ausgeschaltet
+    .intro = Die Push-Mitteilungen von { $site_name } werden am { $until } ausgeschaltet: Die Website ist auf { $users } registrierte Nutzer gewachsen, und der Push-Server von { $hub } ist auf Websites mit weniger als { $max_users } Nutzern beschränkt.
     .advice = Bis dahin geht alles weiter wie bisher, aber die Website bekommt keinen neuen Zugangsschlüssel. Wenn sie bis dahin weniger Nutzer hat, bleibt Push an: Ihr Moodle meldet die Zahl einmal in der Woche von selbst, oder wenn Sie dort „Registrierung aktualisieren“ drücken. Wenn Ihre Website mehr braucht, antworten Sie auf diese E-Mail.
     .action = Meine Website ansehen
 
-push_on = Push ist wieder an für { $site_name }
+push_on = Push ist für { $site_name } wieder eingeschaltet
     .intro = Push-Mitteilungen sind für { $site_name } wieder eingeschaltet. Sie brauchen nichts zu tun.
     .action = Meine Website ansehen
 
@@ -204,30 +204,30 @@ push_on = Push ist wieder an für { $site_name }
 
 key_requested = { $site_name } hat einen weiteren Zugangsschlüssel angefordert
     .intro = Das Moodle von { $site_name } hat bei { $hub } einen weiteren Zugangsschlüssel angefordert und bekommen. Der Schlüssel, den es vorher hatte, gilt noch bis zum { $until }.
-    .advice = Wenn Sie oder jemand aus Ihrem Kreis in Moodle „Zugangsschlüssel anfordern“ gedrückt hat, ist nichts zu tun. Wenn es niemand war, kennt jemand anders das Geheimnis Ihrer Website: öffnen Sie die Zugangsschlüssel der Website, widerrufen Sie den neuesten, stellen Sie einen anderen aus, und tragen Sie ihn in Moodle ein.
+    .advice = Wenn Sie oder jemand aus Ihrem Team in Moodle „Zugangsschlüssel abrufen“ gedrückt hat, ist nichts zu tun. Wenn es niemand war, kennt jemand anders das Geheimnis Ihrer Website: Öffnen Sie die Zugangsschlüssel der Website, widerrufen Sie den neuesten, stellen Sie einen anderen aus, und tragen Sie ihn in Moodle ein.
     .action = Zugangsschlüssel ansehen
 
 key_ending = Ein Zugangsschlüssel von { $site_name } endet bald
-    .intro = Ein Zugangsschlüssel von { $site_name } wurde durch einen neueren ersetzt und endet am { $until }. Er wurde innerhalb des letzten Tages benutzt.
+    .intro = Ein Zugangsschlüssel von { $site_name } wurde durch einen neueren ersetzt und endet am { $until }. Er wurde in den letzten 24 Stunden benutzt.
     .prefix = Zugangsschlüssel
     .network = Zuletzt benutzt von
     .effect = Danach wird abgewiesen, was ihn benutzt: Push-Mitteilungen von dort kommen nicht mehr an.
-    .advice = Tragen Sie den neueren Schlüssel überall ein, wo der alte steht: in Moodle unter Website-Administration › Mitteilungen › Mobil. Wenn Sie den neueren Schlüssel nicht mehr haben, tauschen Sie ihn aus: sein Nachfolger wird Ihnen einmal gezeigt.
+    .advice = Tragen Sie den neueren Schlüssel überall ein, wo der alte steht: in Moodle unter Website-Administration › Mitteilungen › Mobile. Wenn Sie den neueren Schlüssel nicht mehr haben, tauschen Sie ihn aus: Sein Nachfolger wird Ihnen einmal gezeigt.
     .action = Meine Zugangsschlüssel ansehen
 
 key_old = Ein Zugangsschlüssel von { $site_name } ist alt
     .intro = Ein Zugangsschlüssel von { $site_name } wurde am { $since } ausgestellt und ist noch in Gebrauch.
     .prefix = Zugangsschlüssel
     .calm = Es ist nichts passiert. Ein Schlüssel, der ab und zu gewechselt wird, richtet weniger Schaden an, falls ihn jemand kopiert hat.
-    .advice = Beim Austausch geht keine Push-Mitteilung verloren: der neue Schlüssel gilt sofort, und der alte gilt so lange weiter, wie Sie es wählen, damit Zeit bleibt, den neuen einzutragen.
+    .advice = Beim Austausch geht keine Push-Mitteilung verloren: Der neue Schlüssel gilt sofort, und der alte gilt so lange weiter, wie Sie es wählen, damit Zeit bleibt, den neuen einzutragen.
     .action = Schlüssel austauschen
 
 key_leaked = Ein Zugangsschlüssel von { $site_name } wurde gefunden und ist widerrufen
-    .intro = Jemand hat { $hub } einen Zugangsschlüssel von { $site_name } gemeldet: er fand sich dort, wo andere ihn lesen können.
+    .intro = Jemand hat { $hub } einen Zugangsschlüssel von { $site_name } gemeldet: Er fand sich dort, wo andere ihn lesen können.
     .prefix = Zugangsschlüssel
     .place = Als Fundort ist angegeben:
-    .effect = Er ist widerrufen: ab jetzt wird er überall abgewiesen, und Push-Mitteilungen, die mit ihm gesendet werden, kommen nicht an.
-    .advice = Stellen Sie einen neuen Schlüssel aus, und tragen Sie ihn in Moodle ein. Suchen Sie, wie der alte nach außen kam, und entfernen Sie ihn dort.
+    .effect = Er ist widerrufen: Ab jetzt wird er überall abgewiesen, und Push-Mitteilungen, die mit ihm gesendet werden, kommen nicht an.
+    .advice = Stellen Sie einen neuen Schlüssel aus, und tragen Sie ihn in Moodle ein. Finden Sie heraus, wie der alte nach außen kam, und entfernen Sie ihn dort.
     .action = Neuen Schlüssel ausstellen
 
 key_revoked = Ein Zugangsschlüssel von { $site_name } ist widerrufen
@@ -242,7 +242,7 @@ key_revoked = Ein Zugangsschlüssel von { $site_name } ist widerrufen
 suspended = { $site_name } ist bei { $hub } gesperrt
     .intro = Das Team von { $hub } hat { $site_name } gesperrt. Push-Mitteilungen von dort werden abgewiesen, bis die Sperre aufgehoben ist.
     .reason = Der angegebene Grund:
-    .advice = Antworten Sie auf diese E-Mail, wenn Sie das für falsch halten oder wenn die Sache behoben ist.
+    .advice = Antworten Sie auf diese E-Mail, wenn Sie das für falsch halten oder wenn das Problem behoben ist.
     .action = Meine Website ansehen
 
 lifted = { $site_name } ist nicht mehr gesperrt
@@ -261,16 +261,16 @@ case_answered = Das Team von { $hub } hat Ihnen zu { $site_name } geantwortet
 
 case_opened = Fall { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website werden abgewiesen, weil es zu viele sind.
-        [unregistered] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website gehen an Geräte, die nicht mehr registriert sind.
-        [flood] Zu { $site_name } wurde ein Fall eröffnet: einzelne Geräte werden überflutet.
-        [enrolments] Zu { $site_name } wurde ein Fall eröffnet: sehr viele Geräte melden sich auf einmal an.
-        [enrolments_by_push] Zu { $site_name } wurde ein Fall eröffnet: sehr viele Geräte werden durch eine Push-Mitteilung an sie angemeldet.
-        [key_networks] Zu { $site_name } wurde ein Fall eröffnet: ein Zugangsschlüssel der Website wird aus vielen Netzen benutzt.
-        [shared_token] Zu { $site_name } wurde ein Fall eröffnet: die Website sendet an Geräte, an die auch sehr viele andere Websites senden.
-        [oversize] Zu { $site_name } wurde ein Fall eröffnet: viele Push-Mitteilungen der Website sind zu groß.
-        [beyond_users] Zu { $site_name } wurde ein Fall eröffnet: die Website hat weit mehr Geräte, als ihre Nutzer haben könnten.
-        [reported] Zu { $site_name } wurde ein Fall eröffnet: jemand hat die Website gemeldet.
+        [rate_limited] Zu { $site_name } wurde ein Fall eröffnet: Sehr viele Push-Mitteilungen der Website werden abgewiesen, weil es zu viele sind.
+        [unregistered] Zu { $site_name } wurde ein Fall eröffnet: Viele Push-Mitteilungen der Website gehen an Geräte, die nicht mehr registriert sind.
+        [flood] Zu { $site_name } wurde ein Fall eröffnet: Einzelne Geräte werden überflutet.
+        [enrolments] Zu { $site_name } wurde ein Fall eröffnet: Sehr viele Geräte melden sich auf einmal an.
+        [enrolments_by_push] Zu { $site_name } wurde ein Fall eröffnet: Sehr viele Geräte werden durch eine Push-Mitteilung an sie angemeldet.
+        [key_networks] Zu { $site_name } wurde ein Fall eröffnet: Ein Zugangsschlüssel der Website wird aus vielen Netzen benutzt.
+        [shared_token] Zu { $site_name } wurde ein Fall eröffnet: Die Website hat ein Gerät, das auch sehr viele andere Websites haben.
+        [oversize] Zu { $site_name } wurde ein Fall eröffnet: Viele Push-Mitteilungen der Website sind zu groß.
+        [beyond_users] Zu { $site_name } wurde ein Fall eröffnet: Die Website hat weit mehr Geräte, als ihre Nutzer haben könnten.
+        [reported] Zu { $site_name } wurde ein Fall eröffnet: Jemand hat die Website gemeldet.
        *[staff] Das Team hat zu { $site_name } einen Fall eröffnet.
     }
     .action = Fall ansehen
@@ -284,50 +284,50 @@ notice = Zu { $site_name } bei { $hub }
 
 ## Drafts: what the team finds in the box, may change, and sends as the words of a case
 
-draft-warn = Bitte sehen Sie nach { $site_name }: mit den Push-Mitteilungen stimmt etwas nicht
+draft-warn = Bitte prüfen Sie { $site_name }: Mit den Push-Mitteilungen stimmt etwas nicht
     .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
     .reason = In den Worten des Teams: { $reason }
     .effect = Es ist nichts abgeschaltet. Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Übliche Ursachen sind ein Plugin, ein geplanter Vorgang oder ein Zugangsschlüssel in falschen Händen.
-    .next = Sagen Sie uns auf der Seite des Falls, was Sie gefunden haben oder warum alles in Ordnung ist. Wenn es weitergeht und wir nichts hören, müssen wir die Website verlangsamen oder sperren, weil Apple und Google sonst alle Websites dieses Hubs aussperren würden.
+    .next = Sagen Sie uns auf der Seite des Falls, was Sie gefunden haben oder warum alles in Ordnung ist. Wenn es weitergeht und wir nichts hören, müssen wir die Website drosseln oder sperren, weil Apple und Google sonst alle Websites dieses Hubs aussperren würden.
 
-draft-limit = { $site_name } ist bei { $hub } verlangsamt
+draft-limit = { $site_name } wird bei { $hub } gedrosselt
     .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
     .reason = In den Worten des Teams: { $reason }
-    .effect = Ab jetzt nehmen wir nur wenige Push-Mitteilungen der Website in der Minute an. Was darüber hinausgeht, wird abgewiesen.
+    .effect = Ab jetzt nehmen wir nur einen kleinen Teil der Push-Mitteilungen der Website an. Was darüber hinausgeht, wird abgewiesen.
     .until = Das endet von selbst: { $until }.
-    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: dann heben wir die Grenze sofort auf.
+    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: Dann heben wir die Begrenzung sofort auf.
 
-draft-push_off = Push ist ausgeschaltet für { $site_name }
+draft-push_off = Push ist für { $site_name } ausgeschaltet
     .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
     .reason = In den Worten des Teams: { $reason }
     .effect = Wir haben die Push-Mitteilungen ausgeschaltet. Alle werden abgewiesen; alles andere an Ihrer Website bleibt, wie es ist.
     .until = Das endet von selbst: { $until }.
-    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: dann schalten wir Push wieder ein.
+    .next = Bitte finden Sie heraus, woher das kommt, und stellen Sie es ab. Sagen Sie uns auf der Seite des Falls, wenn es behoben ist: Dann schalten wir Push wieder ein.
 
 draft-suspend = { $site_name } ist bei { $hub } gesperrt
     .intro = { $hub } stellt die Push-Mitteilungen Ihrer Website { $site_name } zu. Dabei sehen wir etwas, das nicht sein sollte:
     .reason = In den Worten des Teams: { $reason }
     .effect = Wir haben die Website gesperrt. Ihre Push-Mitteilungen werden abgewiesen, und sie bekommt keinen Zugangsschlüssel, bis die Sperre aufgehoben ist.
-    .next = Wenn Sie das für falsch halten oder wenn die Sache behoben ist, sagen Sie es auf der Seite des Falls. Jemand aus dem Team liest jede Antwort.
+    .next = Wenn Sie das für falsch halten oder wenn das Problem behoben ist, sagen Sie es auf der Seite des Falls. Jemand aus dem Team liest jede Antwort.
 
-draft-lift = { $site_name } läuft bei { $hub } wieder
-    .intro = Wir haben aufgehoben, was wir wegen Ihrer Website { $site_name } tun mussten: ihre Push-Mitteilungen werden wieder zugestellt wie vorher.
+draft-lift = { $site_name } arbeitet bei { $hub } wieder normal
+    .intro = Wir haben die Maßnahmen aufgehoben, die wir bei Ihrer Website { $site_name } ergreifen mussten: Ihre Push-Mitteilungen werden wieder zugestellt wie vorher.
     .reason = In den Worten des Teams: { $reason }
     .next = Vielen Dank für Ihre Hilfe. Sie brauchen nichts weiter zu tun.
 
 draft-close = Der Fall zu { $site_name } ist abgeschlossen
-    .intro = Wir sind dem nachgegangen, was unserem Hub an Ihrer Website { $site_name } aufgefallen ist. Es war ein Fehlalarm: Ihre Website hat nichts falsch gemacht.
+    .intro = Wir sind dem nachgegangen, was unserem Hub an Ihrer Website { $site_name } aufgefallen ist, und haben den Fall abgeschlossen.
     .reason = In den Worten des Teams: { $reason }
-    .next = Sie brauchen nichts zu tun.
+    .next = Sie brauchen nichts weiter zu tun.
 
 sign-rate_limited = { $amount ->
-        [one] { $amount } Push-Mitteilung wurde abgewiesen, weil es zu viele auf einmal waren (wir gehen dem ab { $threshold } nach).
-       *[other] { $amount } Push-Mitteilungen wurden abgewiesen, weil es zu viele auf einmal waren (wir gehen dem ab { $threshold } nach).
+        [one] { $amount } Push-Mitteilung wurde abgewiesen, weil es zu viele waren (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Push-Mitteilungen wurden abgewiesen, weil es zu viele waren (wir gehen dem ab { $threshold } nach).
     }
-sign-unregistered = { $amount } % der Push-Mitteilungen gingen an Geräte, die nicht mehr registriert sind (wir gehen dem ab { $threshold } % nach).
+sign-unregistered = { $amount } % der Push-Mitteilungen gingen an Geräte, die nicht mehr registriert sind (wir gehen dem ab { $threshold } % nach).
 sign-flood = { $amount ->
-        [one] { $amount } Push-Mitteilung ging an ein und dasselbe Gerät (wir gehen dem ab { $threshold } nach).
-       *[other] { $amount } Push-Mitteilungen gingen an ein und dasselbe Gerät (wir gehen dem ab { $threshold } nach).
+        [one] { $amount } Push-Mitteilung wurde abgewiesen, weil ein Gerät zu viele bekam (wir gehen dem ab { $threshold } nach).
+       *[other] { $amount } Push-Mitteilungen wurden abgewiesen, weil ein Gerät zu viele bekam (wir gehen dem ab { $threshold } nach).
     }
 sign-enrolments = { $amount ->
         [one] { $amount } Gerät wurde angemeldet (wir gehen dem ab { $threshold } nach).
@@ -342,8 +342,8 @@ sign-key_networks = { $amount ->
        *[other] Ein Zugangsschlüssel wurde aus { $amount } verschiedenen Netzen benutzt (wir gehen dem ab { $threshold } nach).
     }
 sign-shared_token = { $amount ->
-        [one] An ein Gerät, an das die Website sendet, sendet { $amount } Website (wir gehen dem ab { $threshold } nach).
-       *[other] An ein Gerät, an das die Website sendet, senden { $amount } Websites (wir gehen dem ab { $threshold } nach).
+        [one] Ein Gerät der Website ist bei { $amount } Website angemeldet (wir gehen dem ab { $threshold } nach).
+       *[other] Ein Gerät der Website ist bei { $amount } Websites angemeldet (wir gehen dem ab { $threshold } nach).
     }
 sign-oversize = { $amount ->
         [one] { $amount } Push-Mitteilung war zu groß, um zugestellt zu werden (wir gehen dem ab { $threshold } nach).

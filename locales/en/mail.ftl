@@ -130,7 +130,7 @@ verified = { $site_name } is active at { $hub }
 moodle_registered = { $site_name } is registered at { $hub }
     .intro = The Moodle { $site_name } has registered at { $hub }, and names you as its contact.
     .next = { $held ->
-        [yes] It is held beside another registration of the same address or secret until it is decided about; you will hear of it.
+        [yes] It is held, because another registration has the same address or secret. You will hear what is decided.
        *[no] There is nothing that you must do.
     }
     .offer = If you follow this link, the site gets a page on the hub that is yours: you see what arrives and what does not, and can change access keys and settings.
@@ -153,27 +153,27 @@ newcomer = Is this still your site? { $site_name }
     .newcomer = The other Moodle
     .meanwhile = { $may_decide ->
         [yes] Your registration and its access keys go on working as before. The other one is held until you decide, or the hub’s team does.
-       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can.
+       *[no] Your registration and its access keys go on working as before. The other one is held until the hub’s team decides. If you prove that the address is yours, you can decide it yourself.
     }
     .choice = { $same_address ->
-        [yes] There you can say that it is your site, or turn it away.
-       *[no] There you can say that it is your site, that it is a site of its own, or turn it away.
+        [yes] On the page of your site you can say that it is yours, or turn it away.
+       *[no] On the page of your site you can say that it is yours, that it is a site of its own, or turn it away.
     }
     .action = Decide
     .seldom = You hear of this at most once a day.
 
 decided = About { $site_name } at { $hub }
     .intro = { $outcome ->
-        [moved] It is decided about the registration of { $site_name } at { $hub }: it is taken for the site that was registered before, and goes on as that one.
-        [separate] It is decided about the registration of { $site_name } at { $hub }: it is a site of its own.
-       *[refused] It is decided about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
+        [moved] A decision was made about the registration of { $site_name } at { $hub }: it is taken to be the site that was registered before, and goes on as that one.
+        [separate] A decision was made about the registration of { $site_name } at { $hub }: it is a site of its own.
+       *[refused] A decision was made about the registration of { $site_name } at { $hub }: it was turned away by whoever registered the site before, or by the hub’s team.
     }
     .advice = If that is wrong, answer this mail and say why.
     .action = See my sites
 
 url_contested = Somebody else claims { $site_name }
     .intro = Somebody else has registered the address of { $site_name } at { $hub }, and has shown that they can change that site.
-    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If nobody of yours did it, somebody has got into your Moodle or its server: look into it.
+    .advice = Your registration goes on working. If this was a colleague of yours, answer this mail and say so. If it was nobody you know, somebody has got into your Moodle or its server: look into it.
     .action = See my site
 
 url_lost = { $site_name } is on hold at { $hub }
@@ -194,7 +194,7 @@ push_off = Push is off for { $site_name }
 
 push_ending = Push goes off soon for { $site_name }
     .intro = Push notifications go off on { $until } for { $site_name }: it has grown to { $users } registered users, and the push server of { $hub } is limited to sites with fewer than { $max_users }.
-    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle tells by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
+    .advice = Until then all goes on as before, but the site gets no new access key. If it has fewer users by then, push stays on: your Moodle reports the number by itself once a week, or when you press “Update registration” there. If your site needs more, answer this mail.
     .action = See my site
 
 push_on = Push is on again for { $site_name }
@@ -243,7 +243,7 @@ key_revoked = An access key of { $site_name } is revoked
 suspended = { $site_name } is suspended at { $hub }
     .intro = The team of { $hub } has suspended { $site_name }. Its pushes are refused until this is lifted.
     .reason = The reason given:
-    .advice = Answer this mail if you think that this is wrong, or when the matter is mended.
+    .advice = Answer this mail if you think that this is wrong, or once the problem is solved.
     .action = See my site
 
 lifted = { $site_name } is no longer suspended
@@ -263,13 +263,13 @@ case_answered = The team of { $hub } has answered you about { $site_name }
 
 case_opened = Case { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] A case was opened about { $site_name }: many of its pushes are refused for being too many.
+        [rate_limited] A case was opened about { $site_name }: very many of its pushes are refused because there are too many.
         [unregistered] A case was opened about { $site_name }: many of its pushes go to devices that are not registered any more.
         [flood] A case was opened about { $site_name }: it floods single devices.
         [enrolments] A case was opened about { $site_name }: very many devices enrol at once.
         [enrolments_by_push] A case was opened about { $site_name }: very many devices enrol by a push to them.
         [key_networks] A case was opened about { $site_name }: one of its access keys is used from many networks.
-        [shared_token] A case was opened about { $site_name }: it pushes to devices that very many other sites push to as well.
+        [shared_token] A case was opened about { $site_name }: it has a device that very many other sites have as well.
         [oversize] A case was opened about { $site_name }: many of its pushes are too large.
         [beyond_users] A case was opened about { $site_name }: it has far more devices than its users could have.
         [reported] A case was opened about { $site_name }: somebody has reported it.
@@ -295,58 +295,58 @@ draft-warn = Please look at { $site_name }: its pushes look wrong
 draft-limit = { $site_name } is slowed down at { $hub }
     .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
     .reason = In the team’s words: { $reason }
-    .effect = From now on we take only a few of its pushes in a minute. What is beyond that is refused.
+    .effect = From now on we take only a small part of its pushes. What is beyond that is refused.
     .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then lift the limit at once.
+    .next = Please find out where this comes from, and stop it. Tell us on the case’s page once it is solved: we then lift the limit at once.
 
 draft-push_off = Push is switched off for { $site_name }
     .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
     .reason = In the team’s words: { $reason }
     .effect = We have switched its push notifications off. All its pushes are refused; everything else of your site stays as it is.
     .until = This ends by itself: { $until }.
-    .next = Please find out where this comes from, and stop it. Tell us on the case’s page when it is mended: we then switch push on again.
+    .next = Please find out where this comes from, and stop it. Tell us on the case’s page once it is solved: we then switch push on again.
 
 draft-suspend = { $site_name } is suspended at { $hub }
     .intro = { $hub } delivers the push notifications of your site { $site_name }. We see something there that should not be:
     .reason = In the team’s words: { $reason }
     .effect = We have suspended the site. Its pushes are refused, and it gets no access key, until this is lifted.
-    .next = If you think that this is wrong, or when the matter is mended, say so on the case’s page. Somebody of the team reads every answer.
+    .next = If you think that this is wrong, or once the problem is solved, say so on the case’s page. Somebody of the team reads every answer.
 
 draft-lift = { $site_name } works again at { $hub }
-    .intro = We have lifted what we had to do about your site { $site_name }: its push notifications are delivered as before.
+    .intro = We have ended the measures that we had to take about your site { $site_name }: its push notifications are delivered as before.
     .reason = In the team’s words: { $reason }
     .next = Thank you for your help. You need not do anything more.
 
 draft-close = The case about { $site_name } is closed
-    .intro = We have looked into what our hub noticed about your site { $site_name }. It was a false alarm: your site did nothing wrong.
+    .intro = We have looked into what our hub noticed about your site { $site_name }, and have closed the case.
     .reason = In the team’s words: { $reason }
-    .next = You need not do anything.
+    .next = You need not do anything more.
 
 # One line of evidence for each signal. From and to are times, or empty.
 sign-rate_limited = { $amount ->
-        [one] { $amount } push was refused because there were too many at once (we look into it from { $threshold }).
-       *[other] { $amount } pushes were refused because there were too many at once (we look into it from { $threshold }).
+        [one] { $amount } push was refused because there were too many (we look into it from { $threshold }).
+       *[other] { $amount } pushes were refused because there were too many (we look into it from { $threshold }).
     }
 sign-unregistered = { $amount } % of its pushes went to devices that are not registered any more (we look into it from { $threshold } %).
 sign-flood = { $amount ->
-        [one] { $amount } push was sent to one and the same device (we look into it from { $threshold }).
-       *[other] { $amount } pushes were sent to one and the same device (we look into it from { $threshold }).
+        [one] { $amount } push was refused because one device got too many pushes (we look into it from { $threshold }).
+       *[other] { $amount } pushes were refused because one device got too many pushes (we look into it from { $threshold }).
     }
 sign-enrolments = { $amount ->
         [one] { $amount } device was enrolled (we look into it from { $threshold }).
        *[other] { $amount } devices were enrolled (we look into it from { $threshold }).
     }
 sign-enrolments_by_push = { $amount ->
-        [one] { $amount } device that nobody had enrolled before was pushed to (we look into it from { $threshold }).
-       *[other] { $amount } devices that nobody had enrolled before were pushed to (we look into it from { $threshold }).
+        [one] { $amount } device that nobody had enrolled before was sent a push (we look into it from { $threshold }).
+       *[other] { $amount } devices that nobody had enrolled before were sent a push (we look into it from { $threshold }).
     }
 sign-key_networks = { $amount ->
         [one] One access key was used from { $amount } network (we look into it from { $threshold }).
        *[other] One access key was used from { $amount } different networks (we look into it from { $threshold }).
     }
 sign-shared_token = { $amount ->
-        [one] A device that it pushes to is pushed to by { $amount } site (we look into it from { $threshold }).
-       *[other] A device that it pushes to is pushed to by { $amount } sites (we look into it from { $threshold }).
+        [one] One of its devices is enrolled at { $amount } site (we look into it from { $threshold }).
+       *[other] One of its devices is enrolled at { $amount } sites (we look into it from { $threshold }).
     }
 sign-oversize = { $amount ->
         [one] { $amount } push was too large to be delivered (we look into it from { $threshold }).

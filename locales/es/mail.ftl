@@ -1,16 +1,16 @@
-# Las palabras de todas las cartas. Véase locales/en/mail.ftl y docs/mail.md.
+# Las palabras de todos los correos. Véase locales/en/mail.ftl y docs/mail.md.
 
 ## Around every letter
 
 hello = Hola, { $name }:
     .nobody = Hola:
-about = Sobre esta carta
+about = Sobre este correo
     .site = Sitio
     .address = Dirección
 open-link = O abra esta dirección:
 signs-off = El equipo de { $hub }
-optional = Recibe esta carta porque se ocupa de un sitio en { $hub }. Si ya no desea cartas como esta, puede cancelarlas aquí:
-    .action = No recibir más estas cartas
+optional = Recibe este correo porque se ocupa de un sitio en { $hub }. Si ya no desea recibir correos como este, puede cancelarlos aquí:
+    .action = No recibir más estos correos
 moment = { $day } de { $month ->
         [1] enero
         [2] febrero
@@ -32,16 +32,16 @@ confirm = Confirme su dirección en { $hub }
     .intro = Ha registrado { $site_name } en { $hub }. Siga este enlace para confirmar su dirección de correo. Entrará directamente en su cuenta y verá el paso siguiente.
     .action = Confirmar mi dirección
     .once = { $hours ->
-        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
-       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
+        [one] El enlace sirve una sola vez y durante { $hours } hora. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
+       *[other] El enlace sirve una sola vez y durante { $hours } horas. Si no ha sido usted, no haga nada: sin el enlace no ocurre nada.
     }
 
 reset = Elija una contraseña nueva para { $hub }
     .intro = Alguien, probablemente usted, ha pedido una contraseña nueva para su cuenta en { $hub }. Siga este enlace para elegirla.
     .action = Elegir una contraseña nueva
     .once = { $hours ->
-        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no ha sido usted, no haga nada: su contraseña queda como está.
-       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no ha sido usted, no haga nada: su contraseña queda como está.
+        [one] El enlace sirve una sola vez y durante { $hours } hora. Si no ha sido usted, no haga nada: su contraseña queda como está.
+       *[other] El enlace sirve una sola vez y durante { $hours } horas. Si no ha sido usted, no haga nada: su contraseña queda como está.
     }
 
 account_exists = Ya tiene una cuenta en { $hub }
@@ -89,7 +89,7 @@ role_changed = { $role ->
        *[other] Tiene otra función en el equipo de { $hub }
     }
     .intro = { $role ->
-        [admin] Ahora tiene la función de administración en { $hub }: puede hacer todo allí, también cambiar funciones y ajustes.
+        [admin] Ahora tiene la función de administración en { $hub }: puede hacerlo todo allí, también cambiar funciones y ajustes.
         [reviewer] Ahora tiene la función de revisión en { $hub }: puede consultar los sitios y los casos y actuar sobre ellos.
         [analyst] Ahora tiene la función de análisis en { $hub }: puede consultar todo lo que ve el equipo, sin cambiar nada.
        *[none] Ya no forma parte del equipo de { $hub }. Su cuenta y sus sitios quedan como están.
@@ -99,19 +99,19 @@ role_changed = { $role ->
 
 staff_invited = Invitación al equipo de { $hub }
     .intro = { $role ->
-        [admin] Se le invita a la función de administración en { $hub }: podrá hacer todo allí, también cambiar funciones y ajustes.
-        [reviewer] Se le invita a la función de revisión en { $hub }: podrá consultar los sitios y los casos y actuar sobre ellos.
-       *[analyst] Se le invita a la función de análisis en { $hub }: podrá consultar todo lo que ve el equipo, sin cambiar nada.
+        [admin] Se le invita a asumir la función de administración en { $hub }: podrá hacerlo todo allí, también cambiar funciones y ajustes.
+        [reviewer] Se le invita a asumir la función de revisión en { $hub }: podrá consultar los sitios y los casos y actuar sobre ellos.
+       *[analyst] Se le invita a asumir la función de análisis en { $hub }: podrá consultar todo lo que ve el equipo, sin cambiar nada.
     }
     .next = Siga este enlace para elegir una contraseña. Entrará directamente en su cuenta.
     .action = Elegir una contraseña
     .once = { $hours ->
-        [one] El enlace sirve una sola vez, durante { $hours } hora. Si no esperaba esta carta, no haga nada.
-       *[other] El enlace sirve una sola vez, durante { $hours } horas. Si no esperaba esta carta, no haga nada.
+        [one] El enlace sirve una sola vez y durante { $hours } hora. Si no esperaba este correo, no haga nada.
+       *[other] El enlace sirve una sola vez y durante { $hours } horas. Si no esperaba este correo, no haga nada.
     }
 
 account_erased = Su cuenta en { $hub } se ha borrado
-    .intro = Su cuenta en { $hub } se ha borrado, tal como se solicitó. Hemos eliminado lo que sabíamos de usted. Esta es la última carta que recibe de nosotros.
+    .intro = Su cuenta en { $hub } se ha borrado, tal como se solicitó. Hemos eliminado lo que sabíamos de usted. Este es el último correo que recibe de nosotros.
     .advice = Si no lo ha solicitado usted, responda a este correo.
 
 ## Sites
@@ -121,7 +121,7 @@ verified = { $site_name } está activo en { $hub }
         [meta] La etiqueta en su página principal demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
         [file] El archivo en su servidor demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
         [dns] Su registro DNS demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
-        [call] Una llamada desde su propio servidor demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
+        [call] Una conexión desde su propio servidor demuestra que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
        *[staff] El equipo del hub ha comprobado que { $site_name } es suyo. El sitio está activo. El paso siguiente es su clave de acceso.
     }
     .action = Obtener la clave de acceso
@@ -129,18 +129,18 @@ verified = { $site_name } está activo en { $hub }
 moodle_registered = { $site_name } está registrado en { $hub }
     .intro = El Moodle { $site_name } se ha registrado en { $hub } y le nombra como persona de contacto.
     .next = { $held ->
-        [yes] Queda en espera junto a otro registro con la misma dirección o el mismo secreto hasta que se decida; se le informará.
+        [yes] Queda en espera, porque otro registro tiene la misma dirección o el mismo secreto. Le informaremos de lo que se decida.
        *[no] No es necesario que haga nada.
     }
     .offer = Si sigue este enlace, el sitio tendrá en el hub una página que es suya: en ella verá lo que llega y lo que no, y podrá cambiar las claves de acceso y los ajustes.
     .action = Ver la página del sitio
     .once = { $days ->
-        [one] El enlace sirve una sola vez, durante { $days } día. Si no sabe nada de este Moodle, no haga nada.
-       *[other] El enlace sirve una sola vez, durante { $days } días. Si no sabe nada de este Moodle, no haga nada.
+        [one] El enlace sirve una sola vez y durante { $days } día. Si no sabe nada de este Moodle, no haga nada.
+       *[other] El enlace sirve una sola vez y durante { $days } días. Si no sabe nada de este Moodle, no haga nada.
     }
 
 joined = { $site_name } está unido a su Moodle
-    .intro = { $site_name }, registrado en { $hub }, está unido a un Moodle que ha llamado desde él o que usted registró. A partir de ahora, ese Moodle puede pedir por sí mismo la clave de acceso del sitio.
+    .intro = { $site_name }, registrado en { $hub }, está unido a un Moodle que ha contactado con el hub desde ese sitio o que usted registró. A partir de ahora, ese Moodle puede pedir por sí mismo la clave de acceso del sitio.
     .advice = Si no ha sido usted ni nadie de su equipo, abra la página del sitio, revoque las claves que no conozca y escriba al equipo del hub.
     .action = Ver mi sitio
 
@@ -155,17 +155,17 @@ newcomer = ¿Sigue siendo este su sitio? { $site_name }
        *[no] Su registro y sus claves de acceso siguen funcionando como antes. El otro queda en espera hasta que decida el equipo del hub. Si demuestra que la dirección es suya, podrá decidir usted.
     }
     .choice = { $same_address ->
-        [yes] Allí puede decir que es su sitio, o rechazarlo.
-       *[no] Allí puede decir que es su sitio, que es un sitio aparte, o rechazarlo.
+        [yes] En la página de su sitio puede decir que es el suyo, o rechazarlo.
+       *[no] En la página de su sitio puede decir que es el suyo, que es un sitio aparte, o rechazarlo.
     }
     .action = Decidir
     .seldom = Recibirá este aviso como mucho una vez al día.
 
 decided = Acerca de { $site_name } en { $hub }
     .intro = { $outcome ->
-        [moved] Se ha decidido sobre el registro de { $site_name } en { $hub }: se considera el mismo sitio que ya estaba registrado y continúa como tal.
-        [separate] Se ha decidido sobre el registro de { $site_name } en { $hub }: es un sitio aparte.
-       *[refused] Se ha decidido sobre el registro de { $site_name } en { $hub }: lo ha rechazado quien registró el sitio antes, o el equipo del hub.
+        [moved] Se ha tomado una decisión sobre el registro de { $site_name } en { $hub }: se considera el mismo sitio que ya estaba registrado y continúa como tal.
+        [separate] Se ha tomado una decisión sobre el registro de { $site_name } en { $hub }: es un sitio aparte.
+       *[refused] Se ha tomado una decisión sobre el registro de { $site_name } en { $hub }: lo ha rechazado quien registró el sitio antes, o el equipo del hub.
     }
     .advice = Si no es correcto, responda a este correo y explique por qué.
     .action = Ver mis sitios
@@ -193,7 +193,7 @@ push_off = Las notificaciones push de { $site_name } están desactivadas
 
 push_ending = Las notificaciones push de { $site_name } se desactivarán pronto
     .intro = Las notificaciones push de { $site_name } se desactivarán el { $until }: el sitio ha crecido hasta { $users } usuarios registrados, y el servidor push de { $hub } está limitado a sitios con menos de { $max_users }.
-    .advice = Hasta entonces todo sigue como antes, pero el sitio no recibe claves de acceso nuevas. Si para esa fecha tiene menos usuarios, las notificaciones siguen activas: su Moodle lo comunica por sí mismo una vez por semana, o cuando usted pulsa allí «Actualizar registro». Si su sitio necesita más, responda a este correo.
+    .advice = Hasta entonces todo sigue como antes, pero el sitio no recibe claves de acceso nuevas. Si para esa fecha tiene menos usuarios, las notificaciones siguen activas: su Moodle comunica el número por sí mismo una vez por semana, o cuando usted pulsa allí «Actualizar registro». Si su sitio necesita más, responda a este correo.
     .action = Ver mi sitio
 
 push_on = Las notificaciones push de { $site_name } están activas de nuevo
@@ -208,7 +208,7 @@ key_requested = { $site_name } ha pedido otra clave de acceso
     .action = Ver las claves de acceso
 
 key_ending = Una clave de acceso de { $site_name } termina pronto
-    .intro = Una clave de acceso de { $site_name } se sustituyó por otra más reciente y termina el { $until }. Se ha usado durante el último día.
+    .intro = Una clave de acceso de { $site_name } se sustituyó por otra más reciente y termina el { $until }. Se ha usado en las últimas 24 horas.
     .prefix = Clave de acceso
     .network = Último uso desde
     .effect = Después de esa fecha se rechaza todo lo que la use: las notificaciones enviadas desde allí ya no llegarán.
@@ -225,9 +225,9 @@ key_old = Una clave de acceso de { $site_name } es antigua
 key_leaked = Se ha encontrado una clave de acceso de { $site_name } y está revocada
     .intro = Alguien ha comunicado a { $hub } una clave de acceso de { $site_name }: se encontró en un lugar donde otras personas pueden leerla.
     .prefix = Clave de acceso
-    .place = Indican dónde:
+    .place = Lugar indicado:
     .effect = Está revocada: a partir de ahora se rechaza en todas partes, y las notificaciones que se envíen con ella no llegan.
-    .advice = Emita una clave nueva y póngala en Moodle. Averigüe cómo salió la antigua y retírela de allí.
+    .advice = Emita una clave nueva y póngala en Moodle. Averigüe cómo se filtró la antigua y retírela de donde se encontró.
     .action = Emitir una clave nueva
 
 key_revoked = Una clave de acceso de { $site_name } está revocada
@@ -261,13 +261,13 @@ case_answered = El equipo de { $hub } le ha respondido acerca de { $site_name }
 
 case_opened = Caso { $number }: { $site_name }
     .intro = { $signal ->
-        [rate_limited] Se ha abierto un caso sobre { $site_name }: se rechazan muchas de sus notificaciones porque son demasiadas.
+        [rate_limited] Se ha abierto un caso sobre { $site_name }: se rechazan muchísimas de sus notificaciones porque son demasiadas.
         [unregistered] Se ha abierto un caso sobre { $site_name }: muchas de sus notificaciones van a dispositivos que ya no están registrados.
         [flood] Se ha abierto un caso sobre { $site_name }: inunda dispositivos concretos.
         [enrolments] Se ha abierto un caso sobre { $site_name }: se inscriben muchísimos dispositivos a la vez.
         [enrolments_by_push] Se ha abierto un caso sobre { $site_name }: muchísimos dispositivos se inscriben al recibir una notificación.
         [key_networks] Se ha abierto un caso sobre { $site_name }: una de sus claves de acceso se usa desde muchas redes.
-        [shared_token] Se ha abierto un caso sobre { $site_name }: envía a dispositivos a los que también envían muchísimos otros sitios.
+        [shared_token] Se ha abierto un caso sobre { $site_name }: tiene un dispositivo que también tienen muchísimos otros sitios.
         [oversize] Se ha abierto un caso sobre { $site_name }: muchas de sus notificaciones son demasiado grandes.
         [beyond_users] Se ha abierto un caso sobre { $site_name }: tiene muchos más dispositivos de los que podrían tener sus usuarios.
         [reported] Se ha abierto un caso sobre { $site_name }: alguien lo ha denunciado.
@@ -287,13 +287,13 @@ notice = Acerca de { $site_name } en { $hub }
 draft-warn = Revise { $site_name }: sus notificaciones no parecen normales
     .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
     .reason = En palabras del equipo: { $reason }
-    .effect = No se ha desactivado nada. Averigüe de dónde viene y deténgalo. Las causas habituales son un plugin, una tarea programada o una clave de acceso en malas manos.
-    .next = Cuéntenos en la página del caso qué ha encontrado, o por qué todo está bien. Si continúa y no tenemos noticias suyas, tendremos que frenar o suspender el sitio, porque de lo contrario Apple y Google bloquearían todos los sitios de este hub.
+    .effect = No se ha desactivado nada. Averigüe de dónde viene y deténgalo. Las causas habituales son un complemento (plugin), una tarea programada o una clave de acceso en malas manos.
+    .next = Cuéntenos en la página del caso qué ha encontrado, o por qué todo está bien. Si continúa y no tenemos noticias suyas, tendremos que ralentizar o suspender el sitio, porque de lo contrario Apple y Google bloquearían todos los sitios de este hub.
 
-draft-limit = { $site_name } está frenado en { $hub }
+draft-limit = { $site_name } está ralentizado en { $hub }
     .intro = { $hub } entrega las notificaciones push de su sitio { $site_name }. Vemos en él algo que no debería ocurrir:
     .reason = En palabras del equipo: { $reason }
-    .effect = A partir de ahora solo aceptamos unas pocas de sus notificaciones por minuto. Las demás se rechazan.
+    .effect = A partir de ahora solo aceptamos una pequeña parte de sus notificaciones. Las demás se rechazan.
     .until = Termina por sí solo: { $until }.
     .next = Averigüe de dónde viene y deténgalo. Avísenos en la página del caso cuando esté resuelto: entonces levantaremos el límite de inmediato.
 
@@ -311,23 +311,23 @@ draft-suspend = { $site_name } está suspendido en { $hub }
     .next = Si cree que es un error, o cuando el asunto esté resuelto, díganoslo en la página del caso. Alguien del equipo lee cada respuesta.
 
 draft-lift = { $site_name } funciona de nuevo en { $hub }
-    .intro = Hemos levantado lo que tuvimos que disponer sobre su sitio { $site_name }: sus notificaciones push se entregan como antes.
+    .intro = Hemos levantado las medidas que tuvimos que tomar sobre su sitio { $site_name }: sus notificaciones push se entregan como antes.
     .reason = En palabras del equipo: { $reason }
     .next = Gracias por su ayuda. No es necesario que haga nada más.
 
 draft-close = El caso sobre { $site_name } está cerrado
-    .intro = Hemos examinado lo que nuestro hub había notado en su sitio { $site_name }. Era una falsa alarma: su sitio no ha hecho nada indebido.
+    .intro = Hemos examinado lo que nuestro hub había notado en su sitio { $site_name } y hemos cerrado el caso.
     .reason = En palabras del equipo: { $reason }
-    .next = No es necesario que haga nada.
+    .next = No es necesario que haga nada más.
 
 sign-rate_limited = { $amount ->
-        [one] Se rechazó { $amount } notificación porque eran demasiadas a la vez (lo examinamos a partir de { $threshold }).
-       *[other] Se rechazaron { $amount } notificaciones porque eran demasiadas a la vez (lo examinamos a partir de { $threshold }).
+        [one] Se rechazó { $amount } notificación porque había demasiadas (lo examinamos a partir de { $threshold }).
+       *[other] Se rechazaron { $amount } notificaciones porque eran demasiadas (lo examinamos a partir de { $threshold }).
     }
-sign-unregistered = El { $amount } % de sus notificaciones fue a dispositivos que ya no están registrados (lo examinamos a partir del { $threshold } %).
+sign-unregistered = El { $amount } % de sus notificaciones fue a dispositivos que ya no están registrados (lo examinamos a partir del { $threshold } %).
 sign-flood = { $amount ->
-        [one] Se envió { $amount } notificación a un mismo dispositivo (lo examinamos a partir de { $threshold }).
-       *[other] Se enviaron { $amount } notificaciones a un mismo dispositivo (lo examinamos a partir de { $threshold }).
+        [one] Se rechazó { $amount } notificación porque un mismo dispositivo recibía demasiadas (lo examinamos a partir de { $threshold }).
+       *[other] Se rechazaron { $amount } notificaciones porque un mismo dispositivo recibía demasiadas (lo examinamos a partir de { $threshold }).
     }
 sign-enrolments = { $amount ->
         [one] Se inscribió { $amount } dispositivo (lo examinamos a partir de { $threshold }).
@@ -342,16 +342,16 @@ sign-key_networks = { $amount ->
        *[other] Una clave de acceso se usó desde { $amount } redes distintas (lo examinamos a partir de { $threshold }).
     }
 sign-shared_token = { $amount ->
-        [one] A un dispositivo al que envía notificaciones le envía { $amount } sitio (lo examinamos a partir de { $threshold }).
-       *[other] A un dispositivo al que envía notificaciones le envían { $amount } sitios (lo examinamos a partir de { $threshold }).
+        [one] Uno de sus dispositivos está inscrito en { $amount } sitio (lo examinamos a partir de { $threshold }).
+       *[other] Uno de sus dispositivos está inscrito en { $amount } sitios (lo examinamos a partir de { $threshold }).
     }
 sign-oversize = { $amount ->
         [one] { $amount } notificación era demasiado grande para entregarla (lo examinamos a partir de { $threshold }).
        *[other] { $amount } notificaciones eran demasiado grandes para entregarlas (lo examinamos a partir de { $threshold }).
     }
 sign-beyond_users = { $amount ->
-        [one] Tiene { $amount } dispositivo; según los usuarios que nos ha comunicado, lo probable son { $threshold } como mucho.
-       *[other] Tiene { $amount } dispositivos; según los usuarios que nos ha comunicado, lo probable son { $threshold } como mucho.
+        [one] Tiene { $amount } dispositivo; según los usuarios que nos ha comunicado, lo probable es que sean { $threshold } como mucho.
+       *[other] Tiene { $amount } dispositivos; según los usuarios que nos ha comunicado, lo probable es que sean { $threshold } como mucho.
     }
 sign-reported = { $amount ->
         [one] Nos lo han denunciado { $amount } vez.

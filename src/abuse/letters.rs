@@ -3,6 +3,7 @@
 use super::life::Clerk;
 use super::model::{Case, CaseError, CaseSignal, Finding};
 use super::{Order, Signal, Step, Told, store};
+use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault, Tx};
 use crate::ids::{CaseId, LetterId};
@@ -87,6 +88,8 @@ pub(super) struct Telling<'a> {
     pub told: Option<&'a Told>,
     /// When what is done ends by itself.
     pub until: Option<Timestamp>,
+    /// Who takes it.
+    pub by: Actor,
 }
 
 /// Tells a site's contact of a step. `None`: there is nobody to tell.
@@ -107,7 +110,11 @@ pub(super) fn tell_step(
         }
     };
     let letter = letter_for(clerk, site, case, telling.step, told, to.name.clone());
-    Ok(sites::tell_them(tx, now, site, &to, &letter)?)
+    match telling.by {
+        Actor::Hub => Ok(sites::tell_them(tx, now, site, &to, &letter)?),
+        // What a person has decided is told, however often they decide.
+        Actor::Account(..) | Actor::Operator => Ok(mail::post(tx, now, &to, &letter, None)?),
+    }
 }
 
 /// Sends the owner what the team answers to an appeal.

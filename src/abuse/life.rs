@@ -30,8 +30,8 @@ pub struct Clerk<'a> {
 }
 
 /// The hub, or somebody, has found something: it opens a case about the site, or joins the open one. What is found by the
-/// hub itself may also be quiet: after a false alarm, or since it is what a closed case was about. `words`: why, where a
-/// person says so.
+/// hub itself may also be quiet: after a false alarm, since it is what a closed case was about, or while the site can't push.
+/// `words`: why, where a person says so.
 ///
 /// # Errors
 /// [`CaseError::Unknown`] when there is no such site; [`CaseError::NotNow`] when a person names one that nobody has confirmed.
@@ -55,6 +55,7 @@ pub fn raise(
     let words = words.map_or_else(|| summary(finding), str::to_owned);
     let raised = match store::open_of(tx.conn(), site)? {
         Some(case) => join(tx, now, by, &case, finding, &words)?,
+        None if by == Actor::Hub && is_out_of_reach(&about, finding.signal) => return Ok(Raised::Quiet),
         None if by == Actor::Hub && is_quiet(tx.conn(), clerk, now, site, finding.signal)? => return Ok(Raised::Quiet),
         None => open(tx, clerk, now, by, &about, finding, &words)?,
     };
@@ -140,6 +141,11 @@ fn summary(finding: &Finding) -> String {
     }
 }
 
+/// Whether what the hub has counted of a site says nothing that is not known: it can't push any more, whatever it sends.
+fn is_out_of_reach(site: &Site, signal: Signal) -> bool {
+    matches!(site.state, SiteState::Suspended | SiteState::Unregistered) && !matches!(signal, Signal::Reported | Signal::Staff)
+}
+
 /// Whether something found about a site is what a closed case was about.
 fn is_quiet(conn: &mut Conn, clerk: &Clerk, now: Timestamp, site: SiteId, signal: Signal) -> Result<bool, CaseError> {
     let window = signals::row(signal).window();
@@ -170,6 +176,7 @@ pub fn open_by_hand(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site:
 /// # Errors
 /// When it can't be written.
 pub fn see(tx: &mut Tx, now: Timestamp, case: CaseId) -> Result<(), CaseError> {
+    tx.alone()?;
     let Some(case) = store::find(tx.conn(), case)?.filter(|case| case.seen_at.is_none()) else { return Ok(()) };
     let changed_at = case.changed_at;
     Ok(store::save(tx.conn(), &Case { seen_at: Some(now), ..case }, changed_at)?)
@@ -236,13 +243,14 @@ pub fn appeal(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: SiteI
     let mut case = match told_case_of(tx.conn(), site)? {
         Some(told) => told,
         // Suspended by the command line, or before there were cases.
-        None if known.state == SiteState::Suspended || known.push_stopped => {
-            let id = match store::open_of(tx.conn(), site)? {
-                Some(open) => open.id,
-                None => open_by_hand(tx, clerk, now, by, site, words)?,
-            };
-            store::find(tx.conn(), id)?.ok_or(CaseError::Unknown)?
-        }
+        None if known.state == SiteState::Suspended || known.push_stopped => match store::open_of(tx.conn(), site)? {
+            Some(open) => open,
+            None => {
+                let id = open_by_hand(tx, clerk, now, by, site, words)?;
+                // Its owner has opened it: nobody of the team has seen it.
+                Case { seen_at: None, ..store::find(tx.conn(), id)?.ok_or(CaseError::Unknown)? }
+            }
+        },
         None => return Err(CaseError::Unknown),
     };
     if !case.is_open() {
@@ -250,14 +258,16 @@ pub fn appeal(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: SiteI
         if known.state != SiteState::Suspended && !known.push_stopped && !braked {
             return Err(CaseError::Closed);
         }
-        case = match store::open_of(tx.conn(), site)? {
-            // Another one is open of which its owner does not know: what they say belongs there.
-            Some(open) => open,
-            None => reopened(tx, now, by, &case)?,
-        };
+        // Another one may be open of which its owner does not know: what they say belongs there.
+        if let Some(open) = store::open_of(tx.conn(), site)? {
+            case = open;
+        }
     }
     if store::count_entries(tx.conn(), case.id, EntryKind::Appeal, case.answered_at)? >= UNANSWERED {
         return Err(CaseError::TooMany);
+    }
+    if !case.is_open() {
+        case = reopened(tx, now, by, &case)?;
     }
     let waited = case.waits_for_answer();
     store::add_entry(tx.conn(), case.id, now, &NewEntry { kind: EntryKind::Appeal, by, words: words.as_str(), letter: None })?;
@@ -300,12 +310,4 @@ pub fn answer(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Ord
 pub(super) fn open_case(tx: &mut Tx, id: CaseId) -> Result<Case, CaseError> {
     let case = store::find(tx.conn(), id)?.ok_or(CaseError::Unknown)?;
     if case.is_open() { Ok(case) } else { Err(CaseError::Closed) }
-}
-
-/// Forgets what nobody needs any more: counts after days, who reported what after months, closed cases after years.
-///
-/// # Errors
-/// When it can't be written.
-pub fn trim(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
-    super::watch::trim(conn, now)
 }

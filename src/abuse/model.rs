@@ -226,7 +226,7 @@ impl Finding {
 pub enum Raised {
     Opened(CaseId),
     Joined(CaseId),
-    /// A case like it was closed a short time ago, or as a false alarm.
+    /// A case like it was closed a short time ago, or as a false alarm; or the site can't push anyway.
     Quiet,
 }
 

@@ -75,7 +75,7 @@ fn finish(
     taking: &Taking,
     (reason, told): (&str, Option<&Told>),
 ) -> Result<(), CaseError> {
-    let telling = Telling { step: taking.step, reason, told, until: taking.until };
+    let telling = Telling { step: taking.step, reason, told, until: taking.until, by };
     let letter = letters::tell_step(tx, clerk, now, site, case, &telling)?;
     keep(tx, now, by, case, taking, (reason, letter))
 }
@@ -159,13 +159,18 @@ fn next_round(tx: &mut Tx, now: Timestamp, case: &Case) -> Result<Case, CaseErro
     store::find(tx.conn(), case.id)?.ok_or(CaseError::Unknown)
 }
 
-/// The hub slows a site down by itself because of a signal, once a round, where that can do anything and nothing holds the
-/// site yet. It ends by itself.
+/// The hub slows a site down by itself because of a signal, once a round and never twice within the time that it is for, where
+/// that can do anything and nothing holds the site yet. It ends by itself.
 pub(super) fn limit_by_itself(tx: &mut Tx, clerk: &Clerk, now: Timestamp, case: CaseId, signal: Signal) -> Result<(), CaseError> {
     let Some(case) = store::find(tx.conn(), case)?.filter(Case::is_open) else { return Ok(()) };
     let site = sites::find(tx.conn(), case.site_id)?.ok_or(CaseError::Unknown)?;
     let may_push = matches!(site.state, SiteState::Active | SiteState::Claimed) && !site.push_stopped;
     if !may_push || taken_at(tx, &case, Step::Limit)?.is_some() || sites::brake_of(tx.conn(), site.id)?.is_some() {
+        return Ok(());
+    }
+    // Somebody of the team has let it go: that stands for a while, and its contact is not mailed again and again.
+    let lately = now - clerk.settings.auto_limit_for;
+    if store::count_entries(tx.conn(), case.id, EntryKind::Limited, Some(lately))? > 0 {
         return Ok(());
     }
     let words = signals::row(signal).meaning;
@@ -178,7 +183,8 @@ pub(super) fn limit_by_itself(tx: &mut Tx, clerk: &Clerk, now: Timestamp, case: 
     Ok(store::save(tx.conn(), &case, now)?)
 }
 
-/// Takes away what has slowed a site down until now, and says so on its case. `false`: somebody else has.
+/// Takes away what has slowed a site down until now, and says so on its case. Where that was the hub's own and the case is open
+/// still, another round begins: what goes on is slowed down again. `false`: somebody else has.
 ///
 /// # Errors
 /// When it can't be written.
@@ -190,6 +196,9 @@ pub fn end_limit(tx: &mut Tx, now: Timestamp, site: SiteId) -> Result<bool, Case
     if let Some(case) = case {
         let entry = NewEntry { kind: EntryKind::LimitEnded, by: Actor::Hub, words: "Its time is over.", letter: None };
         store::add_entry(tx.conn(), case.id, now, &entry)?;
+        if brake.automatic && case.is_open() {
+            next_round(tx, now, &case)?;
+        }
     }
     Ok(true)
 }
@@ -256,6 +265,42 @@ pub fn lift_site(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, site: Si
     Ok(store::save(tx.conn(), &Case { round: case.round + 1, ..case.clone() }, now)?)
 }
 
+/// Switches a site's push off, or leaves it to its owner again, from where many sites are dealt with at once. Its open case, if
+/// there is one, keeps that and why, and its contact is told; push that is allowed again begins another round.
+///
+/// # Errors
+/// [`CaseError::Unknown`] when there is no such site.
+pub fn stop_push_of_site(
+    tx: &mut Tx,
+    clerk: &Clerk,
+    now: Timestamp,
+    by: Actor,
+    site: SiteId,
+    stopped: bool,
+    reason: &Reason,
+) -> Result<(), CaseError> {
+    tx.alone()?;
+    let before = sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
+    sites::stop_push(tx, now, by, site, stopped, reason)?;
+    let open = if before.push_stopped == stopped { None } else { store::open_of(tx.conn(), site)? };
+    let Some(mut case) = open else { return Ok(()) };
+    let taking = if stopped { Taking::of(Step::PushOff, EntryKind::PushOff) } else { Taking::of(Step::Lift, EntryKind::PushOn) };
+    if taken_at(tx, &case, taking.step)?.is_some() {
+        case = next_round(tx, now, &case)?;
+    }
+    let site = sites::find(tx.conn(), site)?.ok_or(CaseError::Unknown)?;
+    let is_held = site.state == SiteState::Suspended || sites::brake_of(tx.conn(), site.id)?.is_some_and(|brake| brake.holds(now));
+    if !stopped && is_held {
+        // The letter would say that nothing holds the site any more.
+        let entry = NewEntry { kind: EntryKind::PushOn, by, words: reason.as_str(), letter: None };
+        store::add_entry(tx.conn(), case.id, now, &entry)?;
+    } else {
+        finish(tx, clerk, now, by, (&case, &site), &taking, (reason.as_str(), None))?;
+    }
+    let round = if stopped { case.round } else { case.round + 1 };
+    Ok(store::save(tx.conn(), &Case { round, ..case.clone() }, now)?)
+}
+
 /// Ends whatever was done to the site in this case: suspension, push that is off, slowness. Another round begins.
 ///
 /// # Errors
@@ -289,14 +334,13 @@ pub fn lift(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Order
 pub fn close(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Order, outcome: Outcome) -> Result<(), CaseError> {
     let (case, site) = begin(tx, order.case, Step::Close)?;
     let brake = sites::brake_of(tx.conn(), site.id)?.filter(|brake| brake.case == Some(case.id));
-    if let Some(brake) = &brake
-        && brake.automatic
-    {
-        sites::release(tx, now, by, site.id, Some(order.reason.as_str()))?;
-    }
+    let is_automatic = brake.as_ref().is_some_and(|brake| brake.automatic);
     let is_braked = brake.is_some_and(|brake| !brake.automatic && brake.holds(now));
     if outcome == Outcome::FalseAlarm && (site.state == SiteState::Suspended || site.push_stopped || is_braked) {
         return Err(CaseError::NotNow("Something still holds this site. Lift it first: a false alarm is no reason to hold anybody."));
+    }
+    if is_automatic {
+        sites::release(tx, now, by, site.id, Some(order.reason.as_str()))?;
     }
     let taking = Taking::of(Step::Close, EntryKind::Closed);
     let is_worth_a_letter = outcome == Outcome::FalseAlarm || order.told.is_some();
@@ -310,7 +354,9 @@ pub fn close(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, order: &Orde
     let words = format!("case {}: {}", case.number, order.reason.as_str());
     let change = audit::Change::of("state", CaseState::Open.as_str(), outcome.as_str());
     audit::note_change(tx, now, by, Event::CaseClosed, site.id, Some(&words), change)?;
-    let closed = Case { state: CaseState::Closed, outcome: Some(outcome), closed_at: Some(now), ..case.clone() };
+    // What the owner has written is dealt with: if this is opened again, they may write again.
+    let answered_at = case.appealed_at.map_or(case.answered_at, |_| Some(now));
+    let closed = Case { state: CaseState::Closed, outcome: Some(outcome), closed_at: Some(now), answered_at, ..case.clone() };
     // A case that is opened again by an appeal begins another round.
     Ok(store::save(tx.conn(), &Case { round: case.round + 1, ..closed }, now)?)
 }

@@ -13,14 +13,14 @@ use super::model::{CaseError, Finding, Raised};
 use super::steps;
 use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::db::{Conn, Db, Fault};
+use crate::db::{Conn, Db, Fault, Tx};
 use crate::devices;
 use crate::ids::{DeviceId, SiteId};
 use crate::keys;
 use crate::mail::Desk;
-use crate::push::{self, Sign};
+use crate::push::{self, SLOT, Sign};
 use crate::settings;
-use crate::sites;
+use crate::sites::{self, SiteError};
 
 /// How many cases one look may open: beyond that something is wrong with the hub rather than with the sites.
 const MOST_NEW: usize = 200;
@@ -30,12 +30,14 @@ const MOST_SUSPECTS: i64 = 1_000;
 const MOST_ENDED: i64 = 500;
 /// How often keys' networks are looked at: they are counted over a day.
 const NETWORKS_EVERY: Duration = Duration::from_secs(300);
+/// How often the devices of sites that enrol many are counted.
+const ENROLLING_EVERY: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(86_400);
 /// New devices are looked at once those that were begun before them are committed.
 const COMMITTED: Duration = Duration::from_secs(30);
 /// How many new devices one look takes in.
 const MOST_DEVICES: i64 = 20_000;
-/// How many devices a site must have enrolled in an hour for its devices to be counted at once, not with the daily round.
+/// How many devices a site must have enrolled in an hour for its devices to be counted soon, not with the daily round.
 const NOTEWORTHY: i64 = 50;
 /// How many sites' devices the daily round counts in one look: it comes round a million sites.
 const ROUND: i64 = 700;
@@ -59,16 +61,17 @@ impl Watch {
 /// Looks once: raises what is over its threshold, and takes away brakes whose time is over. Gives how many cases it opened.
 ///
 /// # Errors
-/// When the database does not answer. What was raised stays raised; the next look finds the rest.
+/// When the database does not answer, or what went wrong with one site, after all others were dealt with. What was raised stays
+/// raised; the next look finds the rest.
 pub async fn turn(watch: &Arc<Watch>, now: Timestamp) -> Result<usize, CaseError> {
-    end_brakes(watch, now).await?;
+    let held_on = end_brakes(watch, now).await?;
     let looking = watch.clone();
     let looked = watch.db.read(move |conn| look(conn, now, &looking.settings.thresholds)).await?;
-    let mut opened = 0;
+    let (mut opened, mut failed) = (0, None::<CaseError>);
     for (site, findings) in looked.findings {
         if opened >= MOST_NEW {
             tracing::error!(opened, "the watch has opened as many cases as it may in one look; the others come with the next");
-            return Ok(opened);
+            return failed.or(held_on).map_or(Ok(opened), Err);
         }
         let raising = watch.clone();
         let raised = watch.db.write(move |tx| {
@@ -82,19 +85,38 @@ pub async fn turn(watch: &Arc<Watch>, now: Timestamp) -> Result<usize, CaseError
             Ok(true) => opened += 1,
             // It may have gone since it was counted.
             Ok(false) | Err(CaseError::Unknown) => {}
-            Err(error) => return Err(error),
+            Err(error) => failed = Some(skipped(site, error)?),
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     // Last: what could not be raised is found again.
     watch.db.write(move |tx| looked.marks.iter().try_for_each(|(name, at)| store::set_mark(tx.conn(), name, *at))).await?;
-    Ok(opened)
+    held_on.map_or(Ok(opened), Err)
 }
 
-async fn end_brakes(watch: &Watch, now: Timestamp) -> Result<(), CaseError> {
-    for (site, _) in watch.db.read(move |conn| sites::ended_brakes(conn, now, MOST_ENDED)).await? {
-        watch.db.write(move |tx| steps::end_limit(tx, now, site)).await?;
+/// What went wrong with one site is logged, and is no reason to leave out the others: it is given back, for the end. An outage
+/// of the database ends the look at once.
+fn skipped(site: SiteId, error: CaseError) -> Result<CaseError, CaseError> {
+    if let CaseError::Fault(fault) | CaseError::Site(SiteError::Fault(fault)) = &error
+        && fault.is_outage()
+    {
+        return Err(error);
     }
-    Ok(())
+    tracing::error!(%site, %error, "the watch could not deal with a site");
+    Ok(error)
+}
+
+/// Takes away brakes whose time is over. Gives what went wrong last.
+async fn end_brakes(watch: &Watch, now: Timestamp) -> Result<Option<CaseError>, CaseError> {
+    let mut failed = None;
+    for (site, _) in watch.db.read(move |conn| sites::ended_brakes(conn, now, MOST_ENDED)).await? {
+        if let Err(error) = watch.db.write(move |tx| steps::end_limit(tx, now, site)).await {
+            failed = Some(skipped(site, error)?);
+        }
+    }
+    Ok(failed)
 }
 
 /// What a look has found, and how far it has read.
@@ -121,7 +143,13 @@ fn look(conn: &mut Conn, now: Timestamp, set: &settings::Thresholds) -> Result<L
         marks.push(("devices", shared_tokens(conn, now, set, &mut windows)?));
     }
     if set.devices_per_user > 0 {
-        marks.push(("round", too_many_devices(conn, now, set, &mut windows)?));
+        let enrolling = if is_due(conn, "enrolling", now, ENROLLING_EVERY)? {
+            marks.push(("enrolling", now));
+            enrolling(conn, now)?
+        } else {
+            Vec::new()
+        };
+        marks.push(("round", too_many_devices(conn, set, enrolling, &mut windows)?));
     }
     let ids: Vec<SiteId> = windows.keys().copied().collect();
     for (site, users) in sites::users_of(conn, &ids)? {
@@ -135,15 +163,21 @@ fn is_due(conn: &mut Conn, mark: &str, now: Timestamp, every: Duration) -> Resul
     Ok(store::mark(conn, mark)?.is_none_or(|last| now.since(last) >= every))
 }
 
+/// The steps of the last hour: a query that names them finds each at its place in the index.
+fn hour_of(now: Timestamp) -> [Timestamp; 6] {
+    let first = hour_before(now);
+    [0, 1, 2, 3, 4, 5].map(|n| first + SLOT * n)
+}
+
 /// The signs of sites that may have too many of one: thresholds only grow with a site's users.
 fn signs(conn: &mut Conn, now: Timestamp, set: &settings::Thresholds, windows: &mut BTreeMap<SiteId, Window>) -> Result<(), Fault> {
     let counted = COUNTED.into_iter().filter_map(|(sign, signal)| Some((sign, super::row(signal).threshold(set, 0)?)));
     let gone = (set.unregistered_share > 0).then_some((Sign::Unregistered, set.unregistered_least));
-    let since = hour_before(now);
+    let slots = hour_of(now);
     let mut suspects = Vec::new();
     for (sign, least) in counted.chain(gone) {
         let least = i64::try_from(least).unwrap_or(i64::MAX);
-        suspects.extend(store::with_at_least(conn, sign, since, least, MOST_SUSPECTS)?.into_iter().map(|(site, _)| site));
+        suspects.extend(store::with_at_least(conn, sign, &slots, least, MOST_SUSPECTS)?.into_iter().map(|(site, _)| site));
     }
     suspects.sort_unstable();
     suspects.dedup();
@@ -166,7 +200,8 @@ fn shared_tokens(
 ) -> Result<Timestamp, Fault> {
     let least = i64::try_from(set.shared_token_sites).unwrap_or(i64::MAX);
     // Looked at for the first time, the hub has its devices already: what is new from now on counts.
-    let since = store::mark(conn, "devices")?.unwrap_or(now - DAY);
+    // And a hub that has stood still does not look at all that was enrolled meanwhile.
+    let since = store::mark(conn, "devices")?.map_or(now - DAY, |mark| mark.max(now - DAY));
     let until = now - COMMITTED;
     let new = devices::enrolled_between(conn, DeviceId::first_at(since), DeviceId::first_at(until), MOST_DEVICES)?;
     let read_to = if new.len() < usize::try_from(MOST_DEVICES).unwrap_or(0) { until } else { new.last().map_or(until, |d| d.created_at) };
@@ -179,18 +214,24 @@ fn shared_tokens(
     Ok(read_to.max(since))
 }
 
-/// The sites that have more devices than their people can have: of those that enrol now, and of the next few on a round that
-/// comes to every site once a day. Gives how far the round is.
+/// The sites that have enrolled many devices in the last hour.
+fn enrolling(conn: &mut Conn, now: Timestamp) -> Result<Vec<SiteId>, Fault> {
+    let mut many = Vec::new();
+    for sign in [Sign::Enrolled, Sign::EnrolledByPush] {
+        let found = store::with_at_least(conn, sign, &hour_of(now), NOTEWORTHY, MOST_SUSPECTS)?;
+        many.extend(found.into_iter().map(|(site, _)| site));
+    }
+    Ok(many)
+}
+
+/// The sites that have more devices than their people can have: of these, and of the next few on a round that comes to every
+/// site once a day. Gives how far the round is.
 fn too_many_devices(
     conn: &mut Conn,
-    now: Timestamp,
     set: &settings::Thresholds,
+    mut looked_at: Vec<SiteId>,
     windows: &mut BTreeMap<SiteId, Window>,
 ) -> Result<Timestamp, Fault> {
-    let mut looked_at = Vec::new();
-    for sign in [Sign::Enrolled, Sign::EnrolledByPush] {
-        looked_at.extend(store::with_at_least(conn, sign, hour_before(now), NOTEWORTHY, MOST_SUSPECTS)?.into_iter().map(|(site, _)| site));
-    }
     let beginning = Timestamp::from_micros(0);
     let from = store::mark(conn, "round")?.unwrap_or(beginning);
     let round = sites::ids_after(conn, SiteId::first_at(from), ROUND)?;
@@ -212,7 +253,22 @@ fn too_many_devices(
     Ok(next)
 }
 
-/// Forgets old counts.
-pub(super) fn trim(conn: &mut Conn, now: Timestamp) -> Result<(), Fault> {
-    store::delete_activity(conn, now - ACTIVITY_KEPT)
+/// Forgets old counts, the oldest first and at most `most` of them. Gives how many there were.
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim(tx: &mut Tx, now: Timestamp, most: i64) -> Result<usize, Fault> {
+    store::delete_activity(tx.conn(), now - ACTIVITY_KEPT, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_this_step_and_the_five_before() {
+        let now: Timestamp = "2026-01-31T12:34:56Z".parse().unwrap();
+        let hour = hour_of(now);
+        assert_eq!((hour[0], hour[5]), (hour_before(now), Sign::slot(now)));
+    }
 }

@@ -61,6 +61,10 @@ pub fn sign_up(tx: &mut Tx, desk: &Desk, now: Timestamp, new: &SignUp) -> Result
     tx.alone()?;
     let key = new.email.key();
     if let Some(known) = store::by_email(tx.conn(), &key)? {
+        // Whoever is shut out is not let in by another door, nor told of one.
+        if known.disabled_at.is_some() {
+            return Ok(None);
+        }
         // A member of the team who was invited and has not come yet is no newcomer: a stranger's sign-up must not lead there.
         if known.confirmed_at.is_none() && known.role.is_none() {
             return Ok(Some(known.id));
@@ -136,7 +140,7 @@ fn mail_confirm_link(
 
 /// The token of a link for the contact that a site's Moodle has named: following it shows that the mailbox is theirs, and
 /// makes an account where there is none. `None`: this address gets none, since it belongs to an invited member of the
-/// team who has not come yet.
+/// team who has not come yet, or to an account that is disabled.
 ///
 /// # Errors
 /// When it can't be written.
@@ -151,7 +155,7 @@ pub fn contact_link(
     tx.alone()?;
     let key = to.address.key();
     let account = match store::by_email(tx.conn(), &key)? {
-        Some(known) if known.confirmed_at.is_none() && known.role.is_some() => return Ok(None),
+        Some(known) if known.disabled_at.is_some() || (known.confirmed_at.is_none() && known.role.is_some()) => return Ok(None),
         Some(known) => known.id,
         None => {
             let id = AccountId::new(now);
@@ -183,11 +187,11 @@ pub struct Confirmed {
 /// Follows a confirm link: the address is the person's, and the password chosen with this link is the account's.
 ///
 /// # Errors
-/// [`LinkError::Dead`] when it was followed before or is too old.
+/// [`LinkError::Dead`] when it was followed before or is too old, or the account is disabled.
 pub fn confirm(tx: &mut Tx, ring: &Keyring, now: Timestamp, from: Option<IpAddr>, token: &str) -> Result<Confirmed, LinkError> {
     tx.alone()?;
     let link = follow(tx, ring, now, token, &[Purpose::Confirm])?;
-    let account = store::find(tx.conn(), link.account_id)?.ok_or(LinkError::Dead)?;
+    let account = store::find(tx.conn(), link.account_id)?.filter(|account| account.disabled_at.is_none()).ok_or(LinkError::Dead)?;
     let first = account.confirmed_at.is_none();
     if first {
         // Never that of a member of the team: theirs is set by the link of their invitation.
@@ -356,7 +360,13 @@ pub fn invite_staff(
     let known = store::by_email(tx.conn(), &key)?;
     let id = known.as_ref().map_or_else(|| AccountId::new(now), |account| account.id);
     match known {
-        Some(_) => store::set_role(tx.conn(), id, role)?,
+        Some(account) => {
+            store::set_role(tx.conn(), id, role)?;
+            // Whoever has one of the sessions from before must not get the role with it.
+            if role.is_more_than(account.role) {
+                store::end_other_sessions(tx.conn(), id, None)?;
+            }
+        }
         None => {
             let name = email.as_str().split('@').next().unwrap_or_default();
             let account = NewAccount { id, email: email.as_str(), email_key: &key, name, language: "en", role: Some(role), now };

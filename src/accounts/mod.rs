@@ -20,6 +20,6 @@ pub use life::{
 pub use model::{Account, Credentials, PersonName, Role, Session};
 pub use password::{NewPassword, Passwords};
 pub use store::{
-    Factors, acting_team, close, end_other_sessions, end_session, factors_of, find, find_all, is_last_admin, prove_session, search,
-    session, sessions_of, touch_session, trim,
+    Factors, acting_team, close, end_other_sessions, end_session, factors_of, find, find_all, prove_session, search, session, sessions_of,
+    touch_session, trim,
 };

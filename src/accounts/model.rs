@@ -16,6 +16,11 @@ text_enum! {
 }
 
 impl Role {
+    /// Whether this role may do what somebody with `held` may not.
+    pub fn is_more_than(self, held: Option<Self>) -> bool {
+        held.is_none_or(|held| !held.may(self))
+    }
+
     /// Whether this role may do what `needed` may.
     pub fn may(self, needed: Self) -> bool {
         let rank = |role| match role {

@@ -309,16 +309,6 @@ pub fn sessions_of(conn: &mut Conn, account: AccountId, now: Timestamp) -> Resul
     Ok(open.order(sessions::id.desc()).limit(100).select(Session::as_select()).load(conn)?)
 }
 
-/// Whether an account is the only one left that may do everything.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn is_last_admin(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
-    let admins = accounts::table.filter(accounts::role.eq(Role::Admin).and(accounts::disabled_at.is_null()));
-    let able: Vec<AccountId> = admins.filter(accounts::confirmed_at.is_not_null()).limit(2).select(accounts::id).load(conn)?;
-    Ok(able == [account])
-}
-
 /// Shuts an account whose owner leaves: nobody can log in to it any more, and by what they logged in is gone.
 ///
 /// # Errors

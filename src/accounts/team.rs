@@ -33,6 +33,8 @@ pub enum TeamError {
     Member,
     #[error("This account is disabled. Enable it first.")]
     Disabled,
+    #[error("This account is being erased, as its owner wanted: there is no way back.")]
+    Leaving,
     #[error("Only somebody who was invited and has not come yet gets a new invitation.")]
     HasCome,
     #[error(transparent)]
@@ -88,7 +90,7 @@ fn an_admin_remains(tx: &mut Tx, without: &Account) -> Result<(), TeamError> {
     if counts && !store::has_admin_but(tx.conn(), without.id)? { Err(TeamError::LastAdmin) } else { Ok(()) }
 }
 
-/// Makes somebody a member of the team and mails them.
+/// Makes somebody a member of the team and mails them. Their sessions end.
 ///
 /// # Errors
 /// [`TeamError::Member`] when they are one already, [`TeamError::Disabled`] when their account is off.
@@ -101,6 +103,8 @@ pub fn invite(tx: &mut Tx, desk: &Desk, ring: &Keyring, now: Timestamp, by: Acto
         Some(account) if account.role.is_some() => Err(TeamError::Member),
         Some(account) if account.confirmed_at.is_some() => {
             store::set_role(tx.conn(), account.id, Some(new.role))?;
+            // The role is for whoever logs in from now on, not for who has a session from before.
+            end_other_sessions(tx.conn(), account.id, None)?;
             let change = Change::of("role", role_word(None), role_word(Some(new.role)));
             audit::note_change(tx, now, by, Event::StaffAdded, account.id, None, change)?;
             tell_role(tx, desk, now, &account, Some(new.role))?;
@@ -159,7 +163,7 @@ fn tell_role(tx: &mut Tx, desk: &Desk, now: Timestamp, account: &Account, role: 
     Ok(())
 }
 
-/// Gives somebody another role in the team, or none. They are told by mail.
+/// Gives somebody another role in the team, or none. They are told by mail. If they may do more now, their sessions end.
 ///
 /// # Errors
 /// [`TeamError`] says what is in the way.
@@ -177,6 +181,9 @@ pub fn set_role(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, id: Account
         an_admin_remains(tx, &account)?;
     }
     store::set_role(tx.conn(), id, role)?;
+    if role.is_some_and(|role| role.is_more_than(account.role)) {
+        end_other_sessions(tx.conn(), id, None)?;
+    }
     if role.is_none() && account.confirmed_at.is_none() {
         // An invitation that was taken back.
         end_links(tx.conn(), id, now)?;
@@ -211,6 +218,9 @@ pub fn enable(tx: &mut Tx, now: Timestamp, by: Actor, id: AccountId, reason: &Re
     let account = other(tx, by, id)?;
     if account.disabled_at.is_none() {
         return Err(TeamError::Same);
+    }
+    if store::is_leaving(tx.conn(), id)? {
+        return Err(TeamError::Leaving);
     }
     store::set_disabled(tx.conn(), id, None)?;
     let change = Change::of("disabled", true, false);

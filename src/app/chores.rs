@@ -32,6 +32,9 @@ const USES_A_WRITE: usize = 500;
 /// How many devices are deleted in one transaction: enrolments wait behind it.
 const PURGED_AT_ONCE: i64 = 500;
 
+/// How many counts of what is out of the ordinary are deleted in one transaction.
+const COUNTS_AT_ONCE: i64 = 5_000;
+
 /// A job that one node does for all.
 pub struct Chore {
     pub name: &'static str,
@@ -204,6 +207,12 @@ async fn keep_no_longer(hub: Data<Hub>) -> Result<(), Error> {
     for kept in Kept::ALL {
         while !hub.db.write(move |tx| privacy::step(tx, now, kept, &periods)).await? {}
     }
+    loop {
+        let trimmed = hub.db.write(move |tx| abuse::trim(tx, now, COUNTS_AT_ONCE)).await?;
+        if i64::try_from(trimmed).unwrap_or(0) < COUNTS_AT_ONCE {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -235,7 +244,6 @@ pub fn trim(tx: &mut Tx, now: Timestamp) -> Result<(), SiteError> {
     registrations::drop_unheard(tx, now)?;
     broadcasts::trim(tx.conn(), now)?;
     idempotency::trim(tx.conn(), now)?;
-    abuse::trim(tx.conn(), now)?;
     for account in accounts::never_confirmed(tx.conn(), now, FORGOTTEN_AT_ONCE)? {
         if sites::forget_registered(tx, account)? {
             accounts::forget(tx, account)?;

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::chain::{BY_HASH, Content, NewEntry, SALT, chain, head_mac, hex};
 use super::{ActorKind, Event, Filter};
 use crate::clock::Timestamp;
-use crate::db::schema::{audit, audit_head};
+use crate::db::schema::{accounts, audit, audit_head};
 use crate::db::{Conn, Fault, MultiBackend, Tx, each};
 use crate::ids::{AccountId, AuditId, SiteId};
 use crate::secret;
@@ -129,6 +129,12 @@ pub(super) fn has_marked(conn: &mut Conn) -> Result<bool, Fault> {
     Ok(marked.order(audit::seq.desc()).first::<i64>(conn).optional()?.is_some())
 }
 
+/// Whether the log is empty though there are more accounts than `known`. The accounts' room lies above this one: all that is
+/// read of its table is how many there are.
+pub(super) fn is_missing(conn: &mut Conn, known: i64) -> Result<bool, Fault> {
+    Ok(last_hash(conn)?.is_none() && accounts::table.count().get_result::<i64>(conn)? > known)
+}
+
 /// What the next entry follows.
 struct End {
     entries: i64,
@@ -147,7 +153,8 @@ fn end_of(tx: &mut Tx) -> Result<End, Fault> {
         // A log from before its end was noted; or somebody has deleted the note.
         None => {
             let entries = audit::table.count().get_result(tx.conn())?;
-            let is_ours = !has_marked(tx.conn())?;
+            // The very first account is there before its own entry is; with more of them, somebody has emptied the log.
+            let is_ours = !has_marked(tx.conn())? && !is_missing(tx.conn(), 1)?;
             Ok(End { entries, hash: last_hash(tx.conn())?.unwrap_or_default(), is_ours })
         }
     }

@@ -58,6 +58,10 @@ fn walk_through(conn: &mut Conn, ring: &Keyring) -> Result<Verified, Fault> {
     }
     walk.check_erasures()?;
     check_head(ring, head.as_ref(), &walk)?;
+    // Each account has an entry of its beginning at least: without any, and without the note of its end, the log was emptied.
+    if head.is_none() && walk.entries == 0 && store::is_missing(conn, 0)? {
+        return Err(Fault::Unreadable("the audit log is missing: there are accounts, but not a single entry".into()));
+    }
     Ok(Verified {
         entries: walk.entries,
         erased: walk.erased,
@@ -73,7 +77,7 @@ fn walk_through(conn: &mut Conn, ring: &Keyring) -> Result<Verified, Fault> {
 /// # Errors
 /// When the database does not answer.
 pub fn ends_well(conn: &mut Conn, ring: &Keyring) -> Result<bool, Fault> {
-    let Some(head) = store::head(conn)? else { return Ok(!store::has_marked(conn)?) };
+    let Some(head) = store::head(conn)? else { return Ok(!store::has_marked(conn)? && !store::is_missing(conn, 0)?) };
     Ok(head.is_ours(ring) && store::last_hash(conn)?.unwrap_or_default() == head.hash)
 }
 
@@ -122,7 +126,8 @@ impl Walk {
         }
         match (entry.event, entry.account_id) {
             (Event::AccountErased, Some(account)) => self.accounts_erased.entry(account).or_default().push((seq, entry.at)),
-            (Event::ContentErased, _) => {
+            // One about a site tells that its contact was erased: that excuses no address of the log.
+            (Event::ContentErased, _) if entry.site_id.is_none() => {
                 // One that does not say how old they were can only have meant those that were there.
                 let before = erased_addresses.flatten().unwrap_or(entry.at);
                 self.without_address = self.without_address.filter(|(at, _)| *at >= before);

@@ -256,9 +256,20 @@ pub fn beginning_with(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<Acce
     if !found.is_empty() {
         return Ok(found);
     }
-    let begins = format!("{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-    let shorter = access_keys::table.filter(access_keys::prefix.like(begins).escape('\\')).order(access_keys::id.desc()).limit(most);
-    Ok(shorter.select(AccessKey::as_select()).load(conn)?)
+    let shorter = access_keys::table.order(access_keys::id.desc()).limit(most).select(AccessKey::as_select()).into_boxed();
+    // Each in the words by which its index of prefixes serves. SQLite compares bytes, and its LIKE knows no case; PostgreSQL
+    // compares as its collation says, and its LIKE takes a backslash for what it escapes by itself.
+    let shorter = match conn {
+        Conn::Sqlite(_) => {
+            let beyond = format!("{text}{}", char::MAX);
+            shorter.filter(access_keys::prefix.ge(text.to_owned()).and(access_keys::prefix.lt(beyond)))
+        }
+        Conn::Postgres(_) => {
+            let begins = format!("{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            shorter.filter(access_keys::prefix.like(begins))
+        }
+    };
+    Ok(shorter.load(conn)?)
 }
 
 /// A key of whatever site.

@@ -248,6 +248,13 @@ pub enum Erase<'a> {
     ToAccount(AccountId),
     /// All about a site, likewise.
     AboutSite(SiteId),
+    /// All to a mailbox, in small letters or as it is spelled, that no account got: likewise.
+    ToMailbox(&'a str),
+}
+
+diesel::define_sql_function! {
+    /// Lower case, of ASCII letters at least.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 /// Erases words and addresses of letters, of `most` at once: that there was a letter of a kind, and when, stays. Gives how many.
@@ -263,6 +270,10 @@ pub fn erase(conn: &mut Conn, now: Timestamp, whose: Erase<'_>, most: i64) -> Re
         Erase::EndedOfKind(kind) => kept.filter(letters::kind.eq(kind).and(ended)).load(conn)?,
         Erase::ToAccount(account) => kept.filter(letters::account_id.eq(account)).load(conn)?,
         Erase::AboutSite(site) => kept.filter(letters::site_id.eq(site)).load(conn)?,
+        Erase::ToMailbox(mailbox) => {
+            let theirs = lower(letters::to_address).eq(mailbox).or(letters::to_address.eq(mailbox));
+            kept.filter(letters::account_id.is_null()).filter(theirs).load(conn)?
+        }
     };
     // A letter that waits is given up with that: there is nothing left of it to send.
     let waiting = letters::table.filter(letters::id.eq_any(&found).and(letters::sent_at.is_null()).and(letters::failed_at.is_null()));

@@ -112,11 +112,11 @@ pub async fn profile(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Re
     Ok(Either::Right(Redirect::to("/account").flash("ok", "Saved.")))
 }
 
-/// `POST /account/password`: asks for the old one, if there is one, as often as a login may be tried.
+/// `POST /account/password`: asks for the old one, if there is one, as often as a second factor may be tried.
 pub async fn password(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let mut errors = FieldErrors::default();
     let account = owner.account.id;
-    hub.doors.login_to(&hub.ring, &owner.account.email)?;
+    hub.doors.factor_of(account)?;
     let known = hub.db.read(move |conn| Credentials::of(conn, account)).await?;
     let right = match known.and_then(|known| known.password_hash) {
         // Who came by a mailed link, as a Moodle's contact does, chooses the first one.

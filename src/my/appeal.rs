@@ -54,11 +54,12 @@ fn is_held(conn: &mut Conn, site: &Site, now: Timestamp) -> Result<bool, Fault> 
 }
 
 /// The case that a site's owner is to know of: the latest one that they were told of, or, if that is over and something holds
-/// the site, the open one, on which their words land.
+/// the site, the open one, on which their words land: once the site is suspended, or they have written there.
 fn case_for_owner(conn: &mut Conn, site: &Site, held: bool) -> Result<Option<Case>, Fault> {
     let told = abuse::told_case_of(conn, site.id)?;
     if held && !told.as_ref().is_some_and(Case::is_open) {
-        return Ok(abuse::open_of(conn, site.id)?.or(told));
+        let is_theirs = |case: &Case| site.state == SiteState::Suspended || case.appealed_at.is_some();
+        return Ok(abuse::open_of(conn, site.id)?.filter(is_theirs).or(told));
     }
     Ok(told)
 }
@@ -126,7 +127,9 @@ impl Matter {
         let now = standing(site, brake.as_ref(), now);
         let mut matter = Self { now, signals: Vec::new(), thread: Vec::new(), suspended, may_write };
         if let Some(case) = case {
-            let shown = |signal: &Signal| !matches!(signal, Signal::Staff);
+            // That somebody has reported them is the team's to know. What they were never told of stays so where they have only written.
+            let is_known = suspended || abuse::is_told(conn, case.id)?;
+            let shown = |signal: &Signal| is_known && !matches!(signal, Signal::Staff | Signal::Reported);
             let signals = abuse::signals_of(conn, case.id)?.into_iter().map(|signal| signal.signal).filter(shown);
             matter.signals = signals.map(|signal| (abuse::row(signal).title, abuse::row(signal).meaning)).collect();
             let entries = abuse::entries_of(conn, case.id, ENTRIES)?.into_iter().filter(|entry| entry.kind.is_for_owner());
@@ -174,6 +177,34 @@ fn is_said(conn: &mut Conn, site: &Site, words: &str, now: Timestamp) -> Result<
     Ok(latest.is_some_and(|entry| entry.kind == EntryKind::Appeal && entry.words == words))
 }
 
+/// Why a message did not get to the team: whatever it is, nothing of it is kept.
+enum Unsent {
+    /// Nobody has answered to the last few.
+    TooMany,
+    Other(Error),
+}
+
+impl From<CaseError> for Unsent {
+    fn from(error: CaseError) -> Self {
+        match error {
+            CaseError::TooMany => Self::TooMany,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl From<Error> for Unsent {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Fault> for Unsent {
+    fn from(fault: Fault) -> Self {
+        Self::Other(fault.into())
+    }
+}
+
 /// `POST /my/sites/{site}/appeal`: it lands on the case.
 pub async fn send(
     hub: Data<Hub>,
@@ -191,25 +222,24 @@ pub async fn send(
         tx.alone()?;
         let site = owned(tx.conn(), account, id)?;
         if !has_matter(tx.conn(), &site, now)? {
-            return Err(Error::Conflict(
-                "There is nothing to answer: nothing of what the hub's team has decided about this site is open.".into(),
-            ));
+            let words = "There is nothing to answer: nothing of what the hub's team has decided about this site is open.";
+            return Err(Unsent::Other(Error::Conflict(words.into())));
         }
         if is_said(tx.conn(), &site, words.as_str(), now)? {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        Ok(abuse::appeal(tx, &again.clerk(), now, by, id, &words).map(drop))
+        abuse::appeal(tx, &again.clerk(), now, by, id, &words).map(drop).map_err(Unsent::from)
     });
-    match sent.await? {
+    match sent.await {
         Ok(()) => {
             let words = "Your message is with the hub's team. You get their answer by mail, and read it here.";
             Ok(Either::Right(Redirect::to(format!("/my/sites/{id}/appeal")).flash("ok", words)))
         }
-        Err(CaseError::TooMany) => {
+        Err(Unsent::TooMany) => {
             errors.add("message", "The team has your messages and has not answered yet. Please wait for the answer: you get it by mail.");
             page(&hub, &owner, id, (&fields, &errors), StatusCode::TOO_MANY_REQUESTS).await.map(Either::Left)
         }
-        Err(other) => Err(other.into()),
+        Err(Unsent::Other(error)) => Err(error),
     }
 }
 

@@ -31,11 +31,12 @@ pub async fn add(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> Result
     if let (Some(name), Some(reply)) = (name, reply)
         && hub.passkeys.is_there()
     {
-        let rp = hub.passkeys.clone();
-        match act(&hub, &owner, move |tx, hand| factors::add_passkey(tx, &rp, hand, &reply, &name)).await? {
+        let (rp, kept) = (hub.passkeys.clone(), owner.session.id);
+        match act(&hub, &owner, move |tx, hand| factors::add_passkey(tx, &rp, hand, &reply, &name, kept)).await? {
             PasskeySet::Done(Some(codes)) => return codes_page(&hub, &owner, codes, true).map(Either::Left),
             PasskeySet::Done(None) => {
-                return Ok(Either::Right(Redirect::to("/account/security").flash("ok", "The passkey is added.")));
+                let words = "The passkey is added. Other devices are logged out.";
+                return Ok(Either::Right(Redirect::to("/account/security").flash("ok", words)));
             }
             PasskeySet::Refused => {}
         }

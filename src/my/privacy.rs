@@ -7,7 +7,6 @@ use anyhow::Context;
 use askama::Template;
 use futures_util::stream;
 
-use crate::accounts;
 use crate::audit::{self, Event};
 use crate::db::{Fault, Tx};
 use crate::error::{Error, FieldErrors};
@@ -34,6 +33,7 @@ pub async fn export(hub: Data<Hub>, owner: Owner) -> Result<HttpResponse, Error>
 /// `POST /account/export`: a file, piece by piece, however much there is.
 pub async fn download(hub: Data<Hub>, owner: Owner, _: Posted) -> Result<HttpResponse, Error> {
     let (now, by, account) = (hub.clock.now(), owner.actor(), owner.account.id);
+    hub.doors.exports.take(&account).map_err(Error::Limited)?;
     // The last pushes are in it too.
     hub.fresh_counts().await;
     hub.db.write(move |tx| audit::note(tx, now, by, Event::AccountExported, account, None)).await?;
@@ -57,7 +57,6 @@ struct ErasePage {
     page: Page,
     email: String,
     sites: Vec<String>,
-    last_admin: bool,
     is_staff: bool,
     reports_for: String,
     confirm: Field,
@@ -66,13 +65,11 @@ struct ErasePage {
 
 async fn page(hub: &Hub, owner: &Owner, fields: &Fields, errors: &FieldErrors, status: StatusCode) -> Result<HttpResponse, Error> {
     let account = owner.account.id;
-    let read = hub.db.read(move |conn| Ok::<_, Fault>((sites::of_account(conn, account)?, accounts::is_last_admin(conn, account)?)));
-    let (sites, last_admin) = read.await?;
+    let sites = hub.db.read(move |conn| sites::of_account(conn, account)).await?;
     let page = ErasePage {
         page: owner.visit.page(hub),
         email: owner.account.email.clone(),
         sites: sites.into_iter().map(|site| site.name).collect(),
-        last_admin,
         is_staff: owner.account.role.is_some(),
         reports_for: in_words(hub.privacy.keeps.reports_for),
         confirm: fields.field("confirm", errors),

@@ -177,11 +177,14 @@ pub async fn set_totp(hub: Data<Hub>, owner: Owner, Posted(fields): Posted) -> R
         let page = totp_page(&hub, &owner, TotpSecret::random(), &errors, StatusCode::UNPROCESSABLE_ENTITY);
         return page.await.map(Either::Left);
     };
-    let (kept, code) = (secret.clone(), fields.text("code").to_owned());
-    let set = act(&hub, &owner, move |tx, hand| factors::set_totp(tx, hand, &kept, &code)).await?;
+    let (typed, code, kept) = (secret.clone(), fields.text("code").to_owned(), owner.session.id);
+    let set = act(&hub, &owner, move |tx, hand| factors::set_totp(tx, hand, &typed, &code, kept)).await?;
     match set {
         TotpSet::Done(Some(codes)) => codes_page(&hub, &owner, codes, true).map(Either::Left),
-        TotpSet::Done(None) => Ok(Either::Right(Redirect::to("/account/security").flash("ok", "Your authenticator app is set up."))),
+        TotpSet::Done(None) => {
+            let words = "Your authenticator app is set up. Other devices are logged out.";
+            Ok(Either::Right(Redirect::to("/account/security").flash("ok", words)))
+        }
         TotpSet::Already => {
             Ok(Either::Right(Redirect::to("/account/totp").flash("warn", "An app is set up already. Switch that off first.")))
         }

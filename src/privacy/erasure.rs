@@ -2,7 +2,7 @@
 //! step by step, each step a short transaction that can be the last one before a crash: the next begins where it stopped.
 
 use super::store;
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::audit::{self, Actor, Event, Reason};
 use crate::broadcasts;
 use crate::clock::Timestamp;
@@ -21,13 +21,15 @@ pub use super::store::{is_asked, under_way};
 
 /// How many rows one step erases at most: pushes and logins wait behind it.
 const AT_ONCE: i64 = 500;
+/// How many sites of others one step looks through for whoever leaves.
+const SITES_AT_ONCE: i64 = 50;
 
 /// Why an account is not erased.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseError {
-    /// Nobody could be made an admin of the hub any more.
-    #[error("the last admin of the hub")]
-    LastAdmin,
+    /// Nobody takes what they did for the team away with them unseen, and an admin always remains.
+    #[error("a member of the hub's team")]
+    Member,
     #[error("no such account")]
     Unknown,
     #[error(transparent)]
@@ -39,9 +41,7 @@ pub enum EraseError {
 impl From<EraseError> for Error {
     fn from(error: EraseError) -> Self {
         match error {
-            EraseError::LastAdmin => {
-                Self::Conflict("You are the last admin of this hub. Make somebody else an admin first, then erase your account.".into())
-            }
+            EraseError::Member => Self::Conflict("You belong to the hub's team. Another admin takes you off it first.".into()),
             EraseError::Unknown => Self::NotFound,
             EraseError::Site(error) => error.into(),
             EraseError::Fault(fault) => fault.into(),
@@ -52,12 +52,11 @@ impl From<EraseError> for Error {
 /// Begins to erase an account: from here on nobody can log in to it, and there is no way back. The rest is for [`go_on`].
 ///
 /// # Errors
-/// [`EraseError::LastAdmin`].
+/// [`EraseError::Member`].
 pub fn ask(tx: &mut Tx, now: Timestamp, by: Actor, account: AccountId) -> Result<(), EraseError> {
     tx.alone()?;
-    accounts::find(tx.conn(), account)?.ok_or(EraseError::Unknown)?;
-    if accounts::is_last_admin(tx.conn(), account)? {
-        return Err(EraseError::LastAdmin);
+    if accounts::find(tx.conn(), account)?.ok_or(EraseError::Unknown)?.role.is_some() {
+        return Err(EraseError::Member);
     }
     store::ask(tx.conn(), account, now)?;
     audit::note(tx, now, by, Event::AccountDisabled, account, Some("its owner wants it erased"))?;
@@ -85,8 +84,32 @@ pub fn go_on(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId) -> Re
     if mail::erase(tx.conn(), now, Erase::ToAccount(account), AT_ONCE)? > 0 {
         return Ok(false);
     }
-    end(tx, desk, now, account)?;
+    let known = accounts::find(tx.conn(), account)?.ok_or(EraseError::Unknown)?;
+    for mailbox in spellings(&known) {
+        if forget_mailbox(tx, now, &mailbox)? {
+            return Ok(false);
+        }
+    }
+    end(tx, desk, now, &known)?;
     Ok(true)
+}
+
+/// A mail address in small letters, and as it is spelled.
+fn spellings(known: &Account) -> [String; 2] {
+    [known.email.to_lowercase(), known.email.clone()]
+}
+
+/// Erases the next part of what tells of a mailbox apart from its account: sites of others that name it, and letters that
+/// went to it without one. `false`: there is nothing.
+fn forget_mailbox(tx: &mut Tx, now: Timestamp, mailbox: &str) -> Result<bool, EraseError> {
+    let conn = tx.conn();
+    let naming = store::sites_naming(conn, mailbox, SITES_AT_ONCE)?;
+    for site in &naming {
+        sites::forget_contact(conn, *site)?;
+    }
+    let alerts = store::erase_alerts_to(conn, mailbox, AT_ONCE)?;
+    let letters = mail::erase(conn, now, Erase::ToMailbox(mailbox), AT_ONCE)?;
+    Ok(!naming.is_empty() || alerts > 0 || letters > 0)
 }
 
 /// The site leaves the hub, as when its owner unregisters it: its keys stop.
@@ -116,15 +139,13 @@ fn clear(tx: &mut Tx, now: Timestamp, account: AccountId, site: &Site) -> Result
 }
 
 /// The last step: the account itself, and what the audit log tells by and about it beyond who did what and when.
-fn end(tx: &mut Tx, desk: &Desk, now: Timestamp, account: AccountId) -> Result<(), EraseError> {
-    let known = accounts::find(tx.conn(), account)?.ok_or(EraseError::Unknown)?;
-    let email_key = known.email.to_lowercase();
-    store::erase_reporter(tx.conn(), &email_key)?;
-    if email_key != known.email {
-        store::erase_reporter(tx.conn(), &known.email)?;
+fn end(tx: &mut Tx, desk: &Desk, now: Timestamp, known: &Account) -> Result<(), EraseError> {
+    let account = known.id;
+    for mailbox in spellings(known) {
+        store::erase_reporter(tx.conn(), &mailbox)?;
     }
     store::forget_in_settings(tx.conn(), account)?;
-    mail::forget_mailbox(tx.conn(), &email_key)?;
+    mail::forget_mailbox(tx.conn(), &known.email.to_lowercase())?;
     if let Some(to) = known.recipient().filter(|_| known.confirmed_at.is_some()) {
         let (to, letter) = (Recipient { account: None, ..to }, AccountErased { hub: desk.hub(), name: known.name.clone() });
         mail::post(tx, now, &to, &letter, None)?;

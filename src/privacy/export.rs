@@ -2,7 +2,7 @@
 //! hundred thousand devices takes no more memory than one with none. Its schema is in `docs/privacy.md`. No secret is in it:
 //! no hash, no token, no link of a letter.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -213,7 +213,9 @@ impl Export {
             }
             List::Audit(after) => {
                 let page = audit::of_account(conn, account, after, AT_ONCE)?;
-                (page.iter().map(|entry| act(entry, account)).collect(), page.last().map(|last| List::Audit(last.seq)))
+                let about: Vec<SiteId> = page.iter().filter_map(|entry| entry.site_id).collect();
+                let owned = store::owned_of(conn, account, &about)?;
+                (page.iter().map(|entry| act(entry, account, &owned)).collect(), page.last().map(|last| List::Audit(last.seq)))
             }
             List::Keys(site, before) => {
                 let page = keys::page(conn, site, before, AT_ONCE)?;
@@ -325,18 +327,21 @@ fn letter(letter: &mail::Posted) -> Value {
         "created_at": time(letter.created_at), "sent_at": maybe(letter.sent_at)})
 }
 
-/// Who else has done something is told as what they are, and from where they did it is theirs.
-fn act(entry: &audit::Entry, account: AccountId) -> Value {
+/// Who else has done something is told as what they are, and from where they did it is theirs. Of what they have done
+/// themselves to somebody else's site or account, as a member of the team, it is told that they did: the rest is about others.
+fn act(entry: &audit::Entry, account: AccountId, owned: &HashSet<SiteId>) -> Value {
     let by_them = entry.actor_id == Some(account);
+    let of_others = entry.site_id.is_some_and(|site| !owned.contains(&site)) || entry.account_id.is_some_and(|about| about != account);
+    let whole = !(by_them && of_others);
     let by = match (by_them, entry.actor_kind) {
         (true, _) => "you",
         (false, ActorKind::Account) => "another_person",
         (false, ActorKind::Operator) => "operator",
         (false, ActorKind::Hub) => "hub",
     };
-    json!({"at": time(entry.at), "event": entry.event.as_str(), "by": by, "site": entry.site_id, "reason": entry.reason,
-        "address": entry.address.as_ref().filter(|_| by_them), "before": parsed(entry.before.as_deref()),
-        "after": parsed(entry.after.as_deref())})
+    json!({"at": time(entry.at), "event": entry.event.as_str(), "by": by, "site": entry.site_id,
+        "reason": entry.reason.as_ref().filter(|_| whole), "address": entry.address.as_ref().filter(|_| by_them),
+        "before": parsed(entry.before.as_deref().filter(|_| whole)), "after": parsed(entry.after.as_deref().filter(|_| whole))})
 }
 
 fn case(conn: &mut Conn, row: &store::CaseRow, account: AccountId) -> Result<Value, Fault> {

@@ -1,9 +1,18 @@
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::schema::{abuse_reports, brakes, case_entries, cases, erasures, live_settings, saved_views, site_terms};
+use crate::db::schema::{
+    abuse_reports, brakes, case_entries, cases, erasures, live_settings, registrations, saved_views, site_terms, sites,
+};
 use crate::db::{Conn, Fault, each};
-use crate::ids::{AccountId, CaseId, EntryId, ReportId, SiteId};
+use crate::ids::{AccountId, CaseId, EntryId, RegistrationId, ReportId, SiteId};
+
+diesel::define_sql_function! {
+    /// Lower case, of ASCII letters at least.
+    fn lower(text: diesel::sql_types::Nullable<diesel::sql_types::Text>) -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
+}
 
 /// Notes that an account is to be erased. Twice is once.
 pub(super) fn ask(conn: &mut Conn, account: AccountId, now: Timestamp) -> Result<(), Fault> {
@@ -37,11 +46,32 @@ pub(super) fn erase_appeals(conn: &mut Conn, site: SiteId, account: AccountId) -
     Ok(())
 }
 
-/// Erases a mailbox from the reports that came from it. What they tell of a site stays.
+/// Erases a mailbox, in small letters or as it is spelled, from the reports that came from it. What they tell of a site stays.
 pub(super) fn erase_reporter(conn: &mut Conn, email: &str) -> Result<(), Fault> {
-    let theirs = abuse_reports::table.filter(abuse_reports::reporter_email.eq(email));
+    let spelled = lower(abuse_reports::reporter_email).eq(email).or(abuse_reports::reporter_email.eq(email));
+    let theirs = abuse_reports::table.filter(spelled);
     diesel::update(theirs).set((abuse_reports::reporter_email.eq(None::<String>), abuse_reports::network.eq(""))).execute(conn)?;
     Ok(())
+}
+
+/// Sites that name a mailbox, in small letters or as it is spelled, as their contact; `most` at once.
+pub(super) fn sites_naming(conn: &mut Conn, email: &str, most: i64) -> Result<Vec<SiteId>, Fault> {
+    let theirs = sites::table.filter(lower(sites::contact_email).eq(email).or(sites::contact_email.eq(email)));
+    Ok(theirs.order(sites::id).limit(most).select(sites::id).load(conn)?)
+}
+
+/// Erases a mailbox, likewise, where Moodles have named it for their mails on security; `most` at once. Gives how many.
+pub(super) fn erase_alerts_to(conn: &mut Conn, email: &str, most: i64) -> Result<usize, Fault> {
+    let theirs = registrations::table.filter(lower(registrations::alerts_email).eq(email).or(registrations::alerts_email.eq(email)));
+    let found: Vec<RegistrationId> = theirs.order(registrations::id).limit(most).select(registrations::id).load(conn)?;
+    let named = registrations::table.filter(registrations::id.eq_any(found));
+    Ok(diesel::update(named).set(registrations::alerts_email.eq(None::<String>)).execute(conn)?)
+}
+
+/// Which of these sites belong to an account.
+pub(super) fn owned_of(conn: &mut Conn, account: AccountId, of: &[SiteId]) -> Result<HashSet<SiteId>, Fault> {
+    let owned = sites::table.filter(sites::account_id.eq(account).and(sites::id.eq_any(of))).select(sites::id);
+    Ok(owned.load::<SiteId>(conn)?.into_iter().collect())
 }
 
 /// Takes an account's name from the settings that it has changed; they stay.

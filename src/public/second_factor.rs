@@ -7,7 +7,6 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::login::{self, local};
-use crate::accounts;
 use crate::accounts::factors::{self, Asked, Factors, Kind};
 use crate::error::{Error, FieldErrors};
 use crate::hub::{self, Hub};
@@ -55,21 +54,10 @@ pub async fn show(hub: Data<Hub>, visit: Visit) -> Result<Either<HttpResponse, R
     }
 }
 
-/// Takes one of the tries at an account's second factor: as often as its password may be tried, and no more than ten in
-/// ten minutes.
-async fn take_try(hub: &Hub, half: &HalfLogin) -> Result<(), Error> {
-    let id = half.account;
-    let account = hub.db.read(move |conn| accounts::find(conn, id)).await.map_err(Error::from)?;
-    if let Some(account) = account {
-        hub.doors.login_to(&hub.ring, &account.email)?;
-    }
-    hub.doors.factor_of(id)
-}
-
 /// `POST /login/second`: a code of the app, or a recovery code.
 pub async fn submit(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Result<Either<HttpResponse, Redirect>, Error> {
     let Some(half) = visit.half.clone() else { return over(&hub, &visit).map(Either::Left) };
-    take_try(&hub, &half).await?;
+    hub.doors.factor_of(half.account)?;
     let next = local(&half.next).unwrap_or("/my/sites").to_owned();
     let shown = Shown::Code(half.clone(), fields.text("code").to_owned());
     if let Some(entered) = visit::enter_with(&hub, &visit, shown, &next).await? {
@@ -121,7 +109,7 @@ pub async fn passkey(hub: Data<Hub>, visit: Visit, Posted(fields): Posted) -> Re
         errors.add("form", words);
         return login::page(&hub, &visit, StatusCode::UNPROCESSABLE_ENTITY, &fields, &errors, &next).map(Either::Left);
     };
-    take_try(&hub, &half).await?;
+    hub.doors.factor_of(half.account)?;
     let next = local(&half.next).unwrap_or("/my/sites").to_owned();
     if let Some(reply) = reply
         && let Some(entered) = visit::enter_with(&hub, &visit, Shown::Second(half.clone(), reply), &next).await?

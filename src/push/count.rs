@@ -160,19 +160,25 @@ impl Counts {
     /// When the database does not answer; then the counts are kept for the next time.
     pub async fn flush(&self, db: &Db) -> Result<(), Fault> {
         let tallies: Vec<Tally> = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for tally in tallies {
-            let mut left: Vec<(SiteId, SiteTally)> = tally.take().into_iter().collect();
-            while !left.is_empty() {
-                let some: Tallies = left.drain(..left.len().min(SITES_A_WRITE)).collect();
-                let shared = Arc::new(some);
-                let written = shared.clone();
-                if let Err(fault) = db.write(move |tx| store::add(tx, &written)).await {
-                    tally.give_back(shared.as_ref().clone());
-                    tally.give_back(left.into_iter().collect());
-                    return Err(fault);
-                }
+        // In a task of its own: who waits for it may go away, and what was taken out must not go with them.
+        let written = tokio::spawn(write(tallies, db.clone()));
+        written.await.unwrap_or_else(|e| Err(Fault::Connection(format!("counts: {e}"))))
+    }
+}
+
+async fn write(tallies: Vec<Tally>, db: Db) -> Result<(), Fault> {
+    for tally in tallies {
+        let mut left: Vec<(SiteId, SiteTally)> = tally.take().into_iter().collect();
+        while !left.is_empty() {
+            let some: Tallies = left.drain(..left.len().min(SITES_A_WRITE)).collect();
+            let shared = Arc::new(some);
+            let written = shared.clone();
+            if let Err(fault) = db.write(move |tx| store::add(tx, &written)).await {
+                tally.give_back(shared.as_ref().clone());
+                tally.give_back(left.into_iter().collect());
+                return Err(fault);
             }
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -72,7 +72,15 @@ pub(super) fn abuse(r: &mut Reader) -> Option<Abuse> {
         other => other,
     });
     let quiet_after_false_alarm = r.with("abuse.quiet_after_false_alarm", duration);
-    let (brake_per_second, brake_per_day) = (r.get("abuse.brake_per_second"), r.get("abuse.brake_per_day"));
+    // The form with which the team slows a site down takes no more, and begins with these.
+    let brake_per_second = r.with("abuse.brake_per_second", |text| match text.parse::<NonZeroU32>() {
+        Ok(number) if number.get() <= 10_000 => Ok(number),
+        _ => Err("use a whole number from 1 to 10000; what holds for all sites is under limits".into()),
+    });
+    let brake_per_day = r.with("abuse.brake_per_day", |text| match text.parse::<u64>() {
+        Ok(number) if (1..=100_000_000).contains(&number) => Ok(number),
+        _ => Err("use a whole number from 1 to 100000000; to stop a site's push, switch it off in its case".into()),
+    });
     Some(Abuse {
         thresholds: Thresholds {
             rate_limited: rate_limited?,

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::brakes::stop_push;
-use super::life::{lift, prove, suspend, tell};
+use super::life::tell;
 use super::model::{ProofKind, Site, SiteState};
 use super::store;
 use crate::accounts;
 use crate::audit::{self, Actor, Event, Reason};
 use crate::clock::Timestamp;
-use crate::db::Tx;
 use crate::db::types::text_enum;
+use crate::db::{Conn, Fault, Tx};
 use crate::error::Error;
 use crate::ids::SiteId;
 use crate::mail::{self, Desk, Notice};
@@ -28,8 +27,21 @@ text_enum! {
 }
 
 impl Act {
-    /// Why it can't be done to a site; `None`: it can.
-    pub fn refused(self, site: &Site, now: Timestamp) -> Option<String> {
+    /// Why it can't be done to a site; `None`: it can. Approving takes an address from nobody: whoever has it is not on the
+    /// list of what somebody looks at, and would be put on hold unseen.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub fn refused(self, conn: &mut Conn, site: &Site, now: Timestamp) -> Result<Option<String>, Fault> {
+        let why = self.refused_by_state(site, now);
+        if why.is_some() || self != Self::Verify {
+            return Ok(why);
+        }
+        let is_taken = store::holder(conn, &site.url_key, site.id)?.is_some() || !store::claims(conn, &site.url_key, site.id)?.is_empty();
+        Ok(is_taken.then(|| TAKEN.to_owned()))
+    }
+
+    fn refused_by_state(self, site: &Site, now: Timestamp) -> Option<String> {
         if site.state == SiteState::Unregistered {
             return Some("It has left the hub.".into());
         }
@@ -52,6 +64,7 @@ impl Act {
     }
 }
 
+const TAKEN: &str = "Another registration has this address: decide on its page.";
 const NOBODY: &str = "There is nobody to write to: it has no confirmed mail address.";
 /// A notice that was sent is not sent once more by a form that is sent twice.
 const BETWEEN_NOTICES: Duration = Duration::from_secs(3_600);
@@ -108,7 +121,11 @@ pub struct Order {
     pub words: Option<Words>,
 }
 
-fn notify(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, site: &Site, order: &Order) -> Result<Became, Error> {
+/// Sends the words of an order to whoever reads the mails about a site, if that is somebody and not too soon after the last.
+///
+/// # Errors
+/// When it can't be written.
+pub fn notify(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, site: &Site, order: &Order) -> Result<Became, Error> {
     let Some(Words { subject, body }) = &order.words else { return Ok(Became::Refused("The notice has no words.".into())) };
     let knows = match site.account_id {
         Some(account) => accounts::find(tx.conn(), account)?.is_some_and(|account| account.confirmed_at.is_some()),
@@ -153,29 +170,21 @@ pub enum Became {
     Gone,
 }
 
-/// Does something to a site that somebody has looked at in this revision, and only to that.
+/// A site that somebody has looked at in this revision, if it is still in it and the act can be done to it; else what became
+/// of it. Whoever calls this does the act, in the same transaction.
 ///
 /// # Errors
-/// When it can't be written.
-pub fn act_on_seen(tx: &mut Tx, desk: &Desk, now: Timestamp, by: Actor, seen: (SiteId, i64), order: &Order) -> Result<Became, Error> {
+/// When the database does not answer.
+pub fn as_seen(tx: &mut Tx, now: Timestamp, (id, revision): (SiteId, i64), act: Act) -> Result<Result<Site, Became>, Error> {
     tx.alone()?;
-    let ((id, revision), Order { act, reason, .. }) = (seen, order);
-    let Some(site) = store::find(tx.conn(), id)? else { return Ok(Became::Gone) };
+    let Some(site) = store::find(tx.conn(), id)? else { return Ok(Err(Became::Gone)) };
     if site.revision != revision {
-        return Ok(Became::Changed);
+        return Ok(Err(Became::Changed));
     }
-    if let Some(why) = act.refused(&site, now) {
-        return Ok(Became::Refused(why));
-    }
-    match act {
-        Act::Suspend => suspend(tx, desk, now, by, id, reason)?,
-        Act::Lift => lift(tx, desk, now, by, id, reason)?,
-        Act::Verify => prove(tx, desk, now, by, id, ProofKind::Staff, Some(reason)).map(drop)?,
-        Act::StopPush => stop_push(tx, now, by, id, true, reason)?,
-        Act::AllowPush => stop_push(tx, now, by, id, false, reason)?,
-        Act::Notice => return notify(tx, desk, now, by, &site, order),
-    }
-    Ok(Became::Done)
+    Ok(match act.refused(tx.conn(), &site, now)? {
+        Some(why) => Err(Became::Refused(why)),
+        None => Ok(site),
+    })
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ text_enum! {
         /// It was turned away.
         Refused => "refused",
         Any => "any",
+        /// None does.
+        No => "no",
     }
 }
 
@@ -87,6 +89,8 @@ pub enum Day {
 
 impl Day {
     const LONGEST: u32 = 36_500;
+    /// The day after the last one of year 9999 can't be written in four digits, by which times are sorted.
+    const LAST_YEAR: i32 = 9_998;
 
     /// Reads `2026-01-31` or `7d`.
     ///
@@ -98,7 +102,8 @@ impl Day {
             let days = days.parse().ok().filter(|days| *days <= Self::LONGEST).ok_or_else(words)?;
             return Ok(Self::Ago(days));
         }
-        let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let is_written_so = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let plain = is_written_so && text.get(..4).and_then(|year| year.parse::<i32>().ok()).is_some_and(|year| year <= Self::LAST_YEAR);
         let day = plain.then(|| format!("{text}T00:00:00Z").parse::<Timestamp>().ok()).flatten();
         day.map(Self::On).ok_or_else(words)
     }
@@ -150,14 +155,16 @@ pub fn terms(text: &str) -> Vec<String> {
 
 /// Whether a text is, or may be, an access key or a device token: it must not get into an address, a log or a list.
 pub fn looks_secret(text: &str) -> bool {
-    let text = text.trim();
     let of_a_token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b':' | b'+' | b'/' | b'=');
     text.split_whitespace().any(|word| {
-        // An address has `//` in it, and a site's id is no secret.
-        let is_address = word.contains("//") || word.parse::<SiteId>().is_ok();
+        let begins = |scheme: &str| word.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        // A site's address and its id are no secrets.
+        let is_known = begins("http://") || begins("https://") || word.parse::<SiteId>().is_ok();
         // A long word of a language has no digit; what comes from randomness has.
         let is_random = word.len() >= 20 && word.bytes().all(of_a_token) && word.bytes().any(|b| b.is_ascii_digit());
-        is_random && !is_address
+        // No gateway says what its tokens look like: what is as long as one may be one, if it is no mail address.
+        let is_long = word.len() >= 40 && word.bytes().all(|b| b.is_ascii_graphic() && b != b'@');
+        (is_random || is_long) && !is_known
     })
 }
 
@@ -254,7 +261,7 @@ impl Listing {
         };
         let goes_on = !fields.text("after").is_empty() || !fields.text("before").is_empty();
         if goes_on && after.is_none() {
-            read.errors.add("after", "The list can't go on from there, so this is its top.");
+            read.errors.add("form", "The list can't go on from there, so this is its top.");
         }
         (Self { filter, sort, after }, read.errors)
     }
@@ -361,18 +368,24 @@ mod tests {
             ["state", "push", "proof", "country", "language", "users_from", "users_to", "from", "to", "held", "sort", "after", "before"]
         {
             let (listing, errors) = parsed(&format!("{field}=nonsense!"));
-            assert!(errors.of(field).or(errors.of("after")).is_some(), "{field}");
+            assert!(errors.of(field).or(errors.of("form")).is_some(), "{field}");
             assert_eq!(listing, Listing::default(), "{field}");
         }
         assert!(parsed("users_from=9&users_to=3").1.of("users_to").is_some());
-        for day in ["2026-02-30", "2026-1-1", "d", "-1d", "99999999d", "2026-01-01T00:00:00Z", "+026-01-01"] {
+        for day in ["2026-02-30", "2026-1-1", "d", "-1d", "99999999d", "2026-01-01T00:00:00Z", "+026-01-01", "9999-12-31"] {
             assert!(Day::parse(day).is_err(), "{day}");
         }
     }
 
     #[test]
     fn what_may_be_a_key_is_told_from_what_people_search_for() {
-        let secret = ["belfry_s_0123456789abcdef0123456789abcdef012345", "dXJ0:APA91bHPRgkF3JUikC4EN-AHEqMi", &"0f".repeat(32)];
+        let secret = [
+            "belfry_s_0123456789abcdef0123456789abcdef012345",
+            "dXJ0:APA91bHPRgkF3JUikC4EN-AHEqMi",
+            &"0f".repeat(32),
+            "dXJ0.APA91bHP~RgkF3JUikC4EN//AHEqMi/xYzWvUt",
+            "dXJ0//APA91bHPRgkF3JUikC4EN",
+        ];
         for text in secret {
             assert!(looks_secret(text) && looks_secret(&format!(" {text} ")), "{text}");
         }
@@ -380,6 +393,8 @@ mod tests {
             "",
             "school",
             "https://moodle.school.example/a/b",
+            "HTTPS://moodle.school.example/a/rather/long/path/to/somewhere/0123456789",
+            "somebody.with.a.rather.long.name@students.university.example",
             "ada@school.example",
             "0198c0de-0000-7000-8000-000000000000",
             "case 17",

@@ -13,7 +13,7 @@ mod store;
 mod terms;
 mod url;
 
-pub use acts::{Act, Became, Order, Words, act_on_seen};
+pub use acts::{Act, Became, Order, Words, as_seen, notify};
 pub use brakes::{Brake, brake, brake_of, brakes_now, ended_brakes, release, stop_push};
 pub use life::{
     Proved, add, apply_user_limit, apply_user_limit_to_all, change, confirm_mail, end_grace, forget_registered, hold, leave, lift,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::audit::{EntryRow, entry_rows};
 use super::outbox::LetterRow;
+use super::search::plain;
 use super::sites::SiteRow;
 use crate::accounts::team::{self, Invitation, Invited, Member, TeamError};
 use crate::accounts::{self, Account, PersonName, Role, Session};
@@ -141,7 +142,8 @@ async fn list(hub: &Hub, staff: &Staff, search: Search, form: &Fields, errors: F
 
 /// `GET /staff/accounts`: the team, and every account.
 pub async fn index(hub: Data<Hub>, staff: Staff, search: Query<Search>) -> Result<HttpResponse, Error> {
-    list(&hub, &staff, search.into_inner(), &Fields::default(), FieldErrors::default()).await
+    let Search { q, before } = search.into_inner();
+    list(&hub, &staff, Search { q: plain(&q), before }, &Fields::default(), FieldErrors::default()).await
 }
 
 pub type Answer = Either<HttpResponse, Redirect>;
@@ -252,6 +254,8 @@ struct AccountPage {
     confirmed: Option<When>,
     disabled: Option<When>,
     may_act: bool,
+    /// Letters are not for analysts.
+    may_read_letters: bool,
     may_invite: bool,
     roles: Vec<Opt>,
     role_error: Option<String>,
@@ -300,6 +304,7 @@ async fn page(hub: &Hub, staff: &Staff, id: AccountId, refused: Option<&Refused<
         confirmed: account.confirmed_at.map(When::from),
         disabled: account.disabled_at.map(When::from),
         may_act,
+        may_read_letters: role.may(Role::Reviewer),
         may_invite: may_act && account.role.is_some() && account.confirmed_at.is_none() && account.disabled_at.is_none(),
         roles: options(
             [("none", "none: does not belong to the team")].into_iter().chain(ROLES),

@@ -6,6 +6,7 @@ use actix_web::web::{Data, Query};
 use askama::Template;
 use serde::Deserialize;
 
+use super::search::plain;
 use crate::accounts::{Role, team};
 use crate::audit::{self, ActorKind, Differing, Entry, Event, Filter, Verified};
 use crate::clock::Timestamp;
@@ -46,7 +47,7 @@ pub struct EntryRow {
 }
 
 /// From where something was done: admins see the address, others the network around it.
-fn from_where(address: &str, role: Role) -> String {
+pub fn from_where(address: &str, role: Role) -> String {
     if role == Role::Admin {
         return address.to_owned();
     }
@@ -104,6 +105,8 @@ fn day(text: &str) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
     match text {
         "" => Ok(None),
+        // Its end can't be written in four digits, by which times are sorted.
+        _ if text.starts_with("9999") => Err("A day looks like 2026-01-31.".to_owned()),
         _ => format!("{text}T00:00:00Z").parse().map(Some).map_err(|_| "A day looks like 2026-01-31.".to_owned()),
     }
 }
@@ -134,17 +137,18 @@ impl Asked {
         if !self.event.is_empty() {
             filter.event = self.event.parse().map_err(|_| errors.add("event", "Choose one of the list.")).ok();
         }
-        match self.actor.trim() {
+        let [actor, account, site] = [&self.actor, &self.account, &self.site].map(|typed| plain(typed).trim().to_owned());
+        match actor.as_str() {
             "" => {}
             "hub" => filter.actor_kind = Some(ActorKind::Hub),
             "operator" => filter.actor_kind = Some(ActorKind::Operator),
             text => filter.actor = account_of(conn, text)?.map_err(|words| errors.add("actor", words)).ok(),
         }
-        if !self.account.trim().is_empty() {
-            filter.account = account_of(conn, self.account.trim())?.map_err(|words| errors.add("account", words)).ok();
+        if !account.is_empty() {
+            filter.account = account_of(conn, &account)?.map_err(|words| errors.add("account", words)).ok();
         }
-        if !self.site.trim().is_empty() {
-            filter.site = site_of(conn, self.site.trim())?.map_err(|words| errors.add("site", words)).ok();
+        if !site.is_empty() {
+            filter.site = site_of(conn, &site)?.map_err(|words| errors.add("site", words)).ok();
         }
         filter.from = day(&self.from).map_err(|words| errors.add("from", words)).ok().flatten();
         filter.until = day(&self.to).map_err(|words| errors.add("to", words)).ok().flatten();
@@ -236,10 +240,18 @@ pub async fn index(hub: Data<Hub>, staff: Staff, asked: Query<Asked>) -> Result<
     page(&hub, &staff, asked.into_inner(), None).await
 }
 
-/// `POST /staff/audit/verify`: walks the whole log, and shows the hash to keep elsewhere.
+/// `POST /staff/audit/verify`: walks the whole log, and shows the hash to keep elsewhere. One walk at a time: each keeps a
+/// connection busy.
 pub async fn verify(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
     let ring = hub.ring.clone();
-    let checked = match hub.db.read(move |conn| audit::verify(conn, &ring)).await {
+    let Ok(walk) = hub.doors.audit_walk.clone().try_acquire_owned() else {
+        return Err(Error::Conflict("The log is being checked already. Try again in a minute.".into()));
+    };
+    let read = hub.db.read(move |conn| {
+        let _walk = walk;
+        audit::verify(conn, &ring)
+    });
+    let checked = match read.await {
         Ok(verified) => Checked { verified: Some(verified), wrong: None },
         Err(Fault::Unreadable(words)) => {
             tracing::error!(%words, "the audit log does not hold");

@@ -8,14 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::site_list::{Asked, SiteRow, with_owners};
+use crate::abuse::{self, Clerk};
 use crate::accounts::Account;
-use crate::audit::Reason;
+use crate::audit::{Actor, Reason};
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, Tx};
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::SiteId;
-use crate::sites::{self, Act, Became, Order, Site, Words};
+use crate::sites::{self, Act, Became, Order, ProofKind, Site, Words};
 use crate::visit::{Posted, Staff};
 use crate::web::{self, Badge, Field, Fields, Opt, Page, filters, options};
 
@@ -137,7 +138,12 @@ struct Report {
     query: String,
 }
 
-type Shown = Vec<(Site, Option<Account>)>;
+/// A site with who owns it, and why the act that was chosen can't be done to it.
+struct Shown {
+    site: Site,
+    owner: Option<Account>,
+    refused: Option<String>,
+}
 
 /// The sites that a form means: those that are ticked, or all that its list is for.
 fn meant(fields: &Fields) -> Result<Either<Vec<SiteId>, Asked>, Error> {
@@ -148,7 +154,7 @@ fn meant(fields: &Fields) -> Result<Either<Vec<SiteId>, Asked>, Error> {
     ids.map(Either::Left).map_err(|_| Error::Malformed("There is no such site.".into()))
 }
 
-fn read(conn: &mut Conn, meant: &Either<Vec<SiteId>, Asked>, now: Timestamp) -> Result<Shown, Error> {
+fn read(conn: &mut Conn, meant: &Either<Vec<SiteId>, Asked>, act: Option<Act>, now: Timestamp) -> Result<Vec<Shown>, Error> {
     let ids = match meant {
         Either::Left(ids) => ids.clone(),
         Either::Right(asked) => sites::ids(conn, &asked.listing.filter, now, MOST as i64 + 1)?,
@@ -156,24 +162,36 @@ fn read(conn: &mut Conn, meant: &Either<Vec<SiteId>, Asked>, now: Timestamp) -> 
     if ids.len() > MOST {
         return Err(Error::Conflict(format!("These are more than {MOST} sites. Narrow the list down, and do it in parts.")));
     }
-    of_ids(conn, &ids)
+    of_ids(conn, &ids, act, now)
 }
 
-fn of_ids(conn: &mut Conn, ids: &[SiteId]) -> Result<Shown, Error> {
+fn of_ids(conn: &mut Conn, ids: &[SiteId], act: Option<Act>, now: Timestamp) -> Result<Vec<Shown>, Error> {
     let found = sites::find_all(conn, ids)?;
-    Ok(with_owners(conn, found)?)
+    let mut all = Vec::with_capacity(found.len());
+    for (site, owner) in with_owners(conn, found)? {
+        let refused = match act {
+            Some(act) => act.refused(conn, &site, now)?,
+            None => Some("Choose first what is to be done.".to_owned()),
+        };
+        all.push(Shown { site, owner, refused });
+    }
+    Ok(all)
+}
+
+/// The act that a form names.
+fn act_of(fields: &Fields) -> Option<Act> {
+    fields.text("act").parse().ok()
 }
 
 /// What would happen, with what is wrong with the form.
-fn previewed(hub: &Hub, staff: &Staff, fields: &Fields, errors: FieldErrors, found: &Shown) -> Result<HttpResponse, Error> {
-    let (act, now) = (fields.text("act").parse::<Act>().ok(), hub.clock.now());
-    let row = |(site, owner): &(Site, Option<Account>)| {
-        let refused = act.map_or_else(|| Some("Choose first what is to be done.".to_owned()), |act| act.refused(site, now));
+fn previewed(hub: &Hub, staff: &Staff, fields: &Fields, errors: FieldErrors, found: &[Shown]) -> Result<HttpResponse, Error> {
+    let act = act_of(fields);
+    let row = |Shown { site, owner, refused }: &Shown| {
         let words = refused.clone().unwrap_or_else(|| act.map_or("", effect).to_owned());
         Row { site: SiteRow::new(site, owner.as_ref(), hub.max_users(site.id)), may: refused.is_none(), words }
     };
     let rows: Vec<Row> = found.iter().map(row).collect();
-    let seen = Seen(found.iter().zip(&rows).filter(|(_, row)| row.may).map(|((site, _), _)| (site.id, site.revision)).collect());
+    let seen = Seen(found.iter().filter(|shown| shown.refused.is_none()).map(|shown| (shown.site.id, shown.site.revision)).collect());
     let mut listed = errors.listed();
     if found.is_empty() {
         listed.push(("form".to_owned(), "No site is chosen. Go back to the list and tick some, or all.".to_owned()));
@@ -207,8 +225,8 @@ pub async fn preview(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Re
     {
         return Err(Error::Invalid(asked.errors.clone()));
     }
-    let now = hub.clock.now();
-    let found = hub.db.read(move |conn| read(conn, &meant, now)).await?;
+    let (act, now) = (act_of(&fields), hub.clock.now());
+    let found = hub.db.read(move |conn| read(conn, &meant, act, now)).await?;
     let mut errors = FieldErrors::default();
     let _ = order(&fields, &mut errors);
     previewed(&hub, &staff, &fields, errors, &found)
@@ -221,7 +239,8 @@ pub async fn run(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Result
     let mut errors = FieldErrors::default();
     let Some(order) = order(&fields, &mut errors).filter(|order| order.act != Act::Notice || order.words.is_some()) else {
         let ids: Vec<SiteId> = seen.0.iter().map(|(id, _)| *id).collect();
-        let found = hub.db.read(move |conn| of_ids(conn, &ids)).await?;
+        let (act, now) = (act_of(&fields), hub.clock.now());
+        let found = hub.db.read(move |conn| of_ids(conn, &ids, act, now)).await?;
         return previewed(&hub, &staff, &fields, errors, &found);
     };
     let became = carry_out(&hub, &staff, &order, &seen).await;
@@ -240,14 +259,34 @@ pub async fn run(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Result
     web::html(StatusCode::OK, &page)
 }
 
+/// Does something to a site that somebody has looked at in this revision, and only to that: as it is done to one site, so that
+/// its case knows of it.
+fn act_on_seen(tx: &mut Tx, clerk: &Clerk, now: Timestamp, by: Actor, seen: (SiteId, i64), order: &Order) -> Result<Became, Error> {
+    let site = match sites::as_seen(tx, now, seen, order.act)? {
+        Ok(site) => site,
+        Err(became) => return Ok(became),
+    };
+    let (id, reason) = (site.id, &order.reason);
+    match order.act {
+        Act::Suspend => abuse::suspend_site(tx, clerk, now, by, id, reason).map(drop)?,
+        Act::Lift => abuse::lift_site(tx, clerk, now, by, id, reason)?,
+        Act::Verify => sites::prove(tx, clerk.desk, now, by, id, ProofKind::Staff, Some(reason)).map(drop)?,
+        Act::StopPush => abuse::stop_push_of_site(tx, clerk, now, by, id, true, reason)?,
+        Act::AllowPush => abuse::stop_push_of_site(tx, clerk, now, by, id, false, reason)?,
+        Act::Notice => return sites::notify(tx, clerk.desk, now, by, &site, order),
+    }
+    Ok(Became::Done)
+}
+
 /// Does it, in parts. What comes after a part that could not be written is not tried: `None`.
-async fn carry_out(hub: &Hub, staff: &Staff, order: &Order, seen: &Seen) -> Vec<(SiteId, Option<Became>)> {
+async fn carry_out(hub: &Data<Hub>, staff: &Staff, order: &Order, seen: &Seen) -> Vec<(SiteId, Option<Became>)> {
     let mut became: Vec<(SiteId, Option<Became>)> = Vec::with_capacity(seen.0.len());
     for part in seen.0.chunks(AT_ONCE) {
-        let (some, now, by, desk) = (part.to_vec(), hub.clock.now(), staff.actor(), hub.desk.clone());
+        let (some, now, by, again) = (part.to_vec(), hub.clock.now(), staff.actor(), hub.clone());
         let wanted = order.clone();
         let written = hub.db.write(move |tx| {
-            let each = some.iter().map(|one| sites::act_on_seen(tx, &desk, now, by, *one, &wanted));
+            let clerk = again.clerk();
+            let each = some.iter().map(|one| act_on_seen(tx, &clerk, now, by, *one, &wanted));
             each.collect::<Result<Vec<Became>, Error>>()
         });
         match written.await {

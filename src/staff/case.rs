@@ -248,7 +248,7 @@ fn numbers(hub: &Hub, refused: &Refused<'_>) -> Vec<Number> {
     vec![
         number("push_per_second", "Pushes a second", set.brake_per_second.get().into()),
         number("push_per_day", "Pushes a day", set.brake_per_day),
-        number("hours", "For how many hours", set.auto_limit_for.as_secs() / 3_600),
+        number("hours", "For how many hours", case_acts::usual_hours(&set)),
     ]
 }
 
@@ -463,7 +463,8 @@ pub(super) async fn page(hub: &Hub, staff: &Staff, id: CaseId, refused: Refused<
 pub async fn show(hub: Data<Hub>, staff: Staff, case: Path<CaseId>) -> Result<HttpResponse, Error> {
     let (id, now) = (case.into_inner(), hub.clock.now());
     let response = page(&hub, &staff, id, Refused::default(), StatusCode::OK).await?;
-    if may_act(&staff) {
+    let is_unseen = |case: Case| case.seen_at.is_none();
+    if may_act(&staff) && hub.db.read(move |conn| abuse::find(conn, id)).await?.is_some_and(is_unseen) {
         hub.db.write(move |tx| abuse::see(tx, now, id)).await.map_err(Error::from)?;
     }
     Ok(response)

@@ -14,6 +14,7 @@ use crate::db::{Conn, Fault, Tx};
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::ids::{AccountId, CaseId};
+use crate::settings;
 use crate::sites::{self, Brake, Site};
 use crate::visit::{Posted, Staff};
 use crate::web::{Fields, Redirect};
@@ -106,12 +107,17 @@ fn number(fields: &Fields, name: &'static str, errors: &mut FieldErrors, usual: 
     fields.read(name, errors, text)
 }
 
+/// For how many hours a site is slowed down unless somebody says otherwise.
+pub(super) fn usual_hours(set: &settings::Abuse) -> u64 {
+    (set.auto_limit_for.as_secs() / 3_600).clamp(1, MOST_HOURS)
+}
+
 /// How slow, and for how long; what is left out is as the settings say.
 fn slowness(hub: &Hub, fields: &Fields, now: Timestamp, errors: &mut FieldErrors) -> Option<Slowness> {
     let set = hub.abuse();
     let per_second = number(fields, "push_per_second", errors, set.brake_per_second.get().into(), 10_000);
     let per_day = number(fields, "push_per_day", errors, set.brake_per_day, 100_000_000);
-    let hours = number(fields, "hours", errors, (set.auto_limit_for.as_secs() / 3_600).max(1), MOST_HOURS);
+    let hours = number(fields, "hours", errors, usual_hours(&set), MOST_HOURS);
     let usual = Slowness::usual(&set, now);
     Some(Slowness {
         push_per_second: u32::try_from(per_second?).unwrap_or(usual.push_per_second),
@@ -211,8 +217,8 @@ async fn take(hub: &Data<Hub>, staff: &Staff, id: CaseId, act: Act, fields: Fiel
         return case_mail::page(hub, staff, id, act, (&fields, &errors), until).await.map(Either::Left);
     }
     let (again, by) = (hub.clone(), staff.actor());
-    let done = hub.db.write(move |tx| Ok::<_, Error>(apply(tx, &again, now, by, &wanted)));
-    match done.await? {
+    let done = hub.db.write(move |tx| apply(tx, &again, now, by, &wanted));
+    match done.await {
         Ok(()) => Ok(Either::Right(to(id).flash("ok", act.done()))),
         Err(CaseError::Already(_, at)) => Ok(was_done(id, at)),
         Err(error) => match Error::from(error) {

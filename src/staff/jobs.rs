@@ -29,6 +29,9 @@ fn purpose(name: &str) -> &'static str {
         "devices" => "Deletes devices that nobody has confirmed, that are no longer registered, or that were not seen for long",
         "keys" => "Mails owners about keys that end soon or are old",
         "user limit" => "Applies the user limit where it has changed, and switches push off where the grace beyond it is over",
+        "abuse" => "Looks for signs of abuse, opens cases, and ends limits whose time is over",
+        "retention" => "Erases what is kept no longer than the privacy page says",
+        "erasure" => "Erases accounts whose owners asked for it, step by step",
         "tidying" => "Forgets what nobody needs any more: old letters, logins, links, reports, contacts of sites that have left",
         "settings" => "Takes up settings that the team has changed on another node",
         "changes" => "Takes up what other nodes have changed",
@@ -102,4 +105,16 @@ pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
         own: hub.board.all().into_iter().map(JobRow::of_node).collect(),
     };
     web::html(StatusCode::OK, &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_of_all_nodes_says_what_it_is_for() {
+        for chore in crate::app::CHORES {
+            assert!(!purpose(chore.name).is_empty(), "{}", chore.name);
+        }
+    }
 }

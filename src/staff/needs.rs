@@ -111,7 +111,7 @@ fn settings(list: &mut Vec<Need>, hub: &Hub, moved: i64) {
         ("/help", "See what people read"),
     );
     if moved > 0 {
-        let count = filters::with_commas(&moved.to_string());
+        let count = counted(usize::try_from(moved).unwrap_or(0));
         let words = format!(
             "This hub's address is {}, but some registered sites know it by another one: {count}. A Moodle keeps its registration under the exact address: those sites don't find it any more. Set server.public_url back, or have them register again.",
             hub.public_url.as_str()
@@ -163,14 +163,14 @@ pub fn needs(hub: &Hub, seen: &Seen) -> Vec<Need> {
         "warn",
         seen.sites.over_limit,
         "sites have too many users, so their push is off.",
-        ("/staff/sites?over=1", "Look at the sites"),
+        ("/staff/sites?push=over_user_limit", "Look at the sites"),
     );
     need(
         &mut list,
         "idle",
         seen.sites.in_grace,
         "sites have too many users and go on pushing until their grace ends.",
-        ("/staff/sites?over=1", "Look at the sites"),
+        ("/staff/sites?push=on&over=1", "Look at the sites"),
     );
     need(&mut list, "idle", seen.letters.refusing, "mailboxes refuse letters.", ("/staff/outbox#refusing", "Look at the mailboxes"));
     need(
@@ -178,7 +178,7 @@ pub fn needs(hub: &Hub, seen: &Seen) -> Vec<Need> {
         "idle",
         seen.sites.unproved,
         "sites of the last month are not proved three days after they came.",
-        ("/staff/sites?state=unverified", "Look at the sites"),
+        ("/staff/sites?state=unverified&from=30d&to=4d&held=no", "Look at the sites"),
     );
     if hub.profile == Profile::Local {
         need(&mut list, "idle", seen.without_factor, "members of the team have no second factor.", ("/staff/accounts", "Look at the team"));

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Path, Query};
 use askama::Template;
 use serde::Deserialize;
 
+use super::search::plain;
 use crate::accounts::{Role, team};
 use crate::audit::{self, About, Event};
 use crate::error::Error;
@@ -92,7 +93,8 @@ impl Asked {
 
 /// `GET /staff/outbox`
 pub async fn index(hub: Data<Hub>, staff: Staff, asked: Query<Asked>) -> Result<HttpResponse, Error> {
-    let asked = asked.into_inner();
+    let mut asked = asked.into_inner();
+    asked.mailbox = plain(&asked.mailbox);
     let shelf = Shelf { state: Which::parse(&asked.state), mailbox: asked.mailbox.clone(), before: asked.before.parse().ok() };
     let read = hub.db.read(move |conn| Ok::<_, Error>((ledger::list(conn, &shelf, PAGE as i64 + 1)?, mail::refusing(conn, REFUSING)?)));
     let (mut found, refusing) = read.await?;

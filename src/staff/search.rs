@@ -25,6 +25,8 @@ use crate::web::{self, Badge, Fields, Page, Redirect, When, filters};
 const MOST: usize = 50;
 /// How many of an account's sites are named with it.
 const SITES_OF_ACCOUNT: usize = 5;
+/// Up to so many characters are the end of a token, not a whole one.
+const END_OF_TOKEN: usize = 6;
 
 /// A site that something else belongs to.
 struct Whose {
@@ -104,8 +106,25 @@ struct Found {
     keys: Vec<KeyLine>,
     devices: Vec<DeviceLine>,
     cases: Vec<CaseRow>,
-    /// The one site whose key or device was named as a whole.
-    owner: Option<(SiteId, &'static str)>,
+}
+
+/// What is searched for as a text: no stored one has control characters, PostgreSQL takes no NUL, and nobody types more.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The sites whose key or device is named as a whole, two at most, and the part of their pages that has it.
+fn owners_of(conn: &mut Conn, ring: &Keyring, text: &str) -> Result<(Vec<SiteId>, &'static str), Fault> {
+    if let Some(key) = keys::locate(conn, ring, text)? {
+        return Ok((vec![key.site_id], "keys"));
+    }
+    // The end of a token, as lists show it, names no device as a whole.
+    let is_end = text.starts_with('…') || text.chars().count() <= END_OF_TOKEN;
+    if is_end || text.contains(char::is_whitespace) {
+        return Ok((Vec::new(), "devices"));
+    }
+    let found = devices::of_any_site(conn, &Search::of(ring, text), 2)?;
+    Ok((found.into_iter().map(|(site, _)| site).collect(), "devices"))
 }
 
 /// The number of a case: `17`, `#17`, `case 17`.
@@ -164,7 +183,6 @@ impl Found {
 
     fn look_at_keys(&mut self, conn: &mut Conn, ring: &Keyring, text: &str, now: Timestamp) -> Result<(), Fault> {
         if let Some(key) = keys::locate(conn, ring, text)? {
-            self.owner = Some((key.site_id, "keys"));
             self.keys.push(KeyLine::read(conn, &key, now)?);
         } else if text.starts_with("belfry_") && !looks_secret(text) {
             for key in keys::beginning_with(conn, text.trim_end_matches(['…', '.']), MOST as i64 + 1)? {
@@ -179,9 +197,6 @@ impl Found {
             return Ok(());
         }
         let devices = devices::of_any_site(conn, &Search::of(ring, text), MOST as i64 + 1)?;
-        if let ([(site, _)], true) = (devices.as_slice(), looks_secret(text)) {
-            self.owner = Some((*site, "devices"));
-        }
         for (site, device) in devices {
             let state = match device.state() {
                 DeviceState::Enrolled => Badge::new("ok", "Enrolled"),
@@ -249,19 +264,21 @@ pub async fn show(hub: Data<Hub>, staff: Staff, req: HttpRequest) -> Result<Http
     shown(&hub, &staff, &text, found)
 }
 
-/// `POST /staff/search`: what may be a key or a token is looked for at once, so that it never stands in an address; anything
-/// else has an address of its own.
+/// `POST /staff/search`: a whole key or token leads to its site, whatever it looks like; what may be one is looked for at once,
+/// so that it never stands in an address; anything else has an address of its own.
 pub async fn submit(hub: Data<Hub>, staff: Staff, Posted(fields): Posted) -> Result<Answer, Error> {
     let text = typed(&fields);
-    if !looks_secret(&text) {
+    let (ring, whole) = (hub.ring.clone(), text.clone());
+    let (owners, part) = hub.db.read(move |conn| owners_of(conn, &ring, &whole)).await?;
+    if let [site] = owners.as_slice() {
+        return Ok(Either::Right(Redirect::to(format!("/staff/sites/{site}#{part}"))));
+    }
+    if owners.is_empty() && !looks_secret(&text) {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", &text).finish();
         return Ok(Either::Right(Redirect::to(format!("/staff/search?{query}"))));
     }
     let found = look(&hub, &text).await?;
-    match found.owner {
-        Some((site, part)) => Ok(Either::Right(Redirect::to(format!("/staff/sites/{site}#{part}")))),
-        None => shown(&hub, &staff, &text, found).map(Either::Left),
-    }
+    shown(&hub, &staff, &text, found).map(Either::Left)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a site's page shows of its past: figures over two years, outcomes, devices, cases, the audit log.
 
-use crate::accounts;
+use super::audit::from_where;
+use crate::accounts::{self, Role};
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault};
@@ -121,7 +122,8 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
-    pub fn read(conn: &mut Conn, site: SiteId) -> Result<Vec<Self>, Fault> {
+    /// The latest, as somebody of this role sees them.
+    pub fn read(conn: &mut Conn, site: SiteId, role: Role) -> Result<Vec<Self>, Fault> {
         let entries = audit::about_site(conn, site, 100)?;
         let mut ids: Vec<_> = entries.iter().filter_map(|entry| entry.actor_id).collect();
         ids.sort_unstable();
@@ -132,7 +134,7 @@ impl AuditRow {
             Self {
                 at: entry.at.into(),
                 actor: person.map_or_else(|| entry.actor_kind.to_string(), |account| account.name.clone()),
-                address: entry.address.unwrap_or_default(),
+                address: entry.address.map(|address| from_where(&address, role)).unwrap_or_default(),
                 event: entry.event.as_str().replace('_', " "),
                 reason: entry.reason.unwrap_or_default(),
                 before: entry.before.unwrap_or_default(),

@@ -138,11 +138,12 @@ const PROOFS: [(&str, &str); 8] = [
     (ProofKind::Call.as_str(), "By a call from its own server"),
     (ProofKind::Staff.as_str(), "By the hub's team"),
 ];
-const HOLDS: [(&str, &str); 4] = [
+const HOLDS: [(&str, &str); 5] = [
     ("", "Held or not"),
     (HeldIs::Waiting.as_str(), "Held, waits for a decision"),
     (HeldIs::Refused.as_str(), "Held, turned away"),
     (HeldIs::Any.as_str(), "Held"),
+    (HeldIs::No.as_str(), "Not held"),
 ];
 const SORTS: [(&str, &str); 5] = [
     (Sort::Newest.as_str(), "Newest first"),

@@ -133,17 +133,18 @@ struct SitePage {
     rivals: Vec<RivalRow>,
     moodle: Moodle,
     may_decide: bool,
+    is_admin: bool,
     decisions: Vec<Decision>,
     errors: Vec<(String, String)>,
 }
 
 async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>>, status: StatusCode) -> Result<HttpResponse, Error> {
-    let now = hub.clock.now();
+    let (now, role) = (hub.clock.now(), staff.account.role.unwrap_or(Role::Analyst));
     hub.fresh_counts().await;
     let read = hub.db.read(move |conn| {
         let site = sites::find(conn, id)?.ok_or(Error::NotFound)?;
         let owner = site.account_id.map(|account| accounts::find(conn, account)).transpose()?.flatten();
-        let audit = AuditRow::read(conn, id)?;
+        let audit = AuditRow::read(conn, id, role)?;
         let pushes = views::pushes(conn, id, now, 20)?;
         let mut rivals = sites::rivals(conn, &site)?;
         rivals.extend(site.held_beside.map(|other| sites::find(conn, other)).transpose()?.flatten());
@@ -156,7 +157,7 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
     });
     let (site, owner, (keys, (recent, chart, _), (history, outcomes, devices, cases)), letters, audit, rivals, of_moodle) = read.await?;
     let (moodle, binding, refusing) = of_moodle;
-    let may_decide = staff.account.role.is_some_and(|role| role.may(Role::Reviewer));
+    let may_decide = role.may(Role::Reviewer);
     let anchored = |refused: &Refused| refused.errors.0.iter().map(|e| (format!("reason-{}", refused.act), e.words.clone())).collect();
     let page = SitePage {
         page: staff.visit.page(hub),
@@ -181,6 +182,7 @@ async fn page(hub: &Hub, staff: &Staff, id: SiteId, refused: Option<&Refused<'_>
         rivals: rivals.iter().map(|(site, owner)| RivalRow::new(site, owner.as_ref())).collect(),
         moodle,
         may_decide,
+        is_admin: role == Role::Admin,
         decisions: if may_decide { Decision::about(&site, refused) } else { Vec::new() },
         errors: refused.map(anchored).unwrap_or_default(),
         site: SiteHead::new(&site, hub.max_users(site.id)),

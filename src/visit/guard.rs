@@ -15,8 +15,9 @@ use crate::error::Error;
 use crate::secret;
 use crate::web::{Fields, Redirect};
 
-/// The largest form that a page takes, in bytes.
-const FORM_BYTES: usize = 64 * 1024;
+/// The largest form that a page takes, in bytes: a thousand sites in the revision in which they were seen, and a letter to
+/// them whose every character may be twelve bytes once it is encoded.
+const FORM_BYTES: usize = 256 * 1024;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

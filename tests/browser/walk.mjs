@@ -1,44 +1,16 @@
 // Walks the pages as people do: from the front page to a delivered push, with what the pages tell and nothing else.
 // node tests/browser/walk.mjs BINARY
 import { resolve } from "node:path";
-import { chromium } from "playwright-core";
 import { Hub, until } from "./hub.mjs";
 import { Moodle } from "./moodle.mjs";
+import { PASSWORD, SIZES, launch, mailed, press, register } from "./people.mjs";
 import { Site } from "./site.mjs";
 import { Sink } from "./smtp.mjs";
 import { Report, guard, look } from "./watch.mjs";
 
 const binary = resolve(process.argv[2] ?? "target/debug/belfry");
 const report = new Report();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
-const PASSWORD = "quite a long password";
-
-/** The link in the newest letter to somebody. */
-async function mailed(sink, to, subject) {
-  const letter = await until(`a letter "${subject}" to ${to}`, () => sink.letters.findLast((l) => l.to === to && l.subject.includes(subject)));
-  return letter.text.match(/https?:\/\/\S+token=\S+/)?.[0] ?? letter.text.match(/https?:\/\/\S+/)[0];
-}
-
-const press = async (page, name) => {
-  await page.getByRole("button", { name, exact: true }).click();
-  await page.waitForLoadState();
-};
-
-async function register(page, site, email, users) {
-  await page.getByLabel("Name of the site").fill("Example School");
-  await page.getByLabel("Address of the site").fill(site.url);
-  await page.getByLabel("Registered users").fill(users);
-  await page.getByLabel("Country").selectOption("ES");
-  await page.getByLabel("Your name").fill("Ada Admin");
-  await page.getByLabel("Your e-mail address").fill(email);
-  await page.getByLabel("A password").fill(PASSWORD);
-  await page.getByLabel("I have read the policy").check();
-  await press(page, "Register the site");
-}
+const browser = await launch();
 
 /** From `/` to a delivered push. `between` runs between any two steps. */
 async function walk(width, hub, sink, between, javaScriptEnabled = true) {

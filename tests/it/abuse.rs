@@ -372,14 +372,20 @@ async fn what_the_hub_slows_down_by_itself_is_let_go_by_itself() {
     look(&hub).await;
     look(&hub).await;
     assert_eq!(brake(site.id).await, None);
-    // Once a round: what goes on is for the team to decide.
-    raise(&hub, site.id, finding(Signal::Flood, 50)).await;
-    assert_eq!((brake(site.id).await, hub.letters("case_limit").await), (None, 1));
-    use EntryKind::{LimitEnded, Limited, Opened, Report};
-    assert_eq!(kinds(&hub, case).await, [Opened, Limited, Report, LimitEnded]);
-    // The team may slow it down again, and tells of it.
-    step(&hub, case, Step::Limit).await.unwrap();
+    // Nobody of the team has looked, and it goes on: once more, with one mail for that time.
+    for _ in 0..2 {
+        raise(&hub, site.id, finding(Signal::Flood, 50)).await;
+    }
+    assert!(brake(site.id).await.is_some_and(|brake| brake.automatic));
     assert_eq!(hub.letters("case_limit").await, 2);
+    use EntryKind::{LimitEnded, Limited, Opened, Report};
+    assert_eq!(kinds(&hub, case).await, [Opened, Limited, Report, LimitEnded, Limited]);
+    // What the team lifts stays lifted for a while; the team may slow it down again, and tells of it.
+    step(&hub, case, Step::Lift).await.unwrap();
+    raise(&hub, site.id, finding(Signal::Flood, 50)).await;
+    assert_eq!((brake(site.id).await, hub.letters("case_limit").await), (None, 2));
+    step(&hub, case, Step::Limit).await.unwrap();
+    assert_eq!(hub.letters("case_limit").await, 3);
 }
 
 #[actix_web::test]
@@ -471,4 +477,86 @@ async fn an_appeal_opens_a_closed_case_again_while_the_site_is_still_held() {
     step(&hub, case, Step::Close).await.unwrap();
     let late = hub.hub.db.write(move |tx| abuse::appeal(tx, &shared.clerk(), now, owner, id, &why("And thanks")));
     assert!(matches!(late.await, Err(CaseError::Closed)), "nothing holds the site");
+}
+
+#[actix_web::test]
+async fn who_has_written_in_vain_may_write_again_once_the_case_was_closed() {
+    let hub = TestHub::with(&with(&[])).await;
+    let site = hub.active_site().await;
+    let (id, owner) = (site.id, Actor::Account(site.account, None));
+    let case = raise(&hub, id, finding(Signal::Flood, 12)).await.case().unwrap();
+    step(&hub, case, Step::Suspend).await.unwrap();
+    let say = || {
+        let (shared, now) = (hub.hub.clone(), hub.clock.now());
+        hub.hub.db.write(move |tx| abuse::appeal(tx, &shared.clerk(), now, owner, id, &why("Hello?")))
+    };
+    for _ in 0..5 {
+        say().await.unwrap();
+    }
+    assert!(matches!(say().await, Err(CaseError::TooMany)));
+    hub.clock.advance(minutes(1));
+    let (shared, now) = (hub.hub.clone(), hub.clock.now());
+    let closed = hub.hub.db.write(move |tx| {
+        let order = Order { case, reason: &why("It stays"), told: None };
+        abuse::close(tx, &shared.clerk(), now, Actor::Operator, &order, Outcome::Settled)
+    });
+    closed.await.unwrap();
+    hub.clock.advance(minutes(1));
+    assert_eq!(say().await.unwrap(), case);
+    assert!(cases(&hub).await[0].waits_for_answer());
+}
+
+#[actix_web::test]
+async fn what_is_counted_of_a_site_that_can_not_push_opens_no_case() {
+    let hub = TestHub::with(&with(&[])).await;
+    let site = hub.active_site().await;
+    hub.suspend(site.id).await;
+    assert_eq!(raise(&hub, site.id, finding(Signal::RateLimited, 99)).await, Raised::Quiet);
+    assert!(matches!(raise(&hub, site.id, finding(Signal::Reported, 1)).await, Raised::Opened(_)));
+    assert!(matches!(raise(&hub, site.id, finding(Signal::RateLimited, 99)).await, Raised::Joined(_)));
+}
+
+#[actix_web::test]
+async fn push_that_is_stopped_and_allowed_elsewhere_is_on_the_open_case_and_told() {
+    let hub = TestHub::with(&with(&[])).await;
+    let (site, other) = (hub.active_site().await, hub.site("other@school.example", true).await);
+    let case = raise(&hub, site.id, finding(Signal::Flood, 12)).await.case().unwrap();
+    let set = async |id: SiteId, stopped: bool| {
+        let (shared, now) = (hub.hub.clone(), hub.clock.now());
+        let done =
+            hub.hub.db.write(move |tx| abuse::stop_push_of_site(tx, &shared.clerk(), now, Actor::Operator, id, stopped, &why("Floods")));
+        done.await.unwrap();
+    };
+    for stopped in [true, true, false, true] {
+        set(site.id, stopped).await;
+    }
+    set(other.id, true).await;
+    use EntryKind::{Opened, PushOff, PushOn};
+    assert_eq!(kinds(&hub, case).await, [Opened, PushOff, PushOn, PushOff]);
+    assert_eq!((hub.letters("case_push_off").await, hub.letters("case_lift").await, cases(&hub).await.len()), (2, 1, 1));
+}
+
+#[actix_web::test]
+async fn a_false_alarm_that_is_refused_leaves_all_as_it_was() {
+    let hub = TestHub::with(&with(&[("BELFRY_ABUSE__AUTO_LIMIT", "flood")])).await;
+    let site = hub.active_site().await;
+    let (id, case) = (site.id, raise(&hub, site.id, finding(Signal::Flood, 12)).await.case().unwrap());
+    step(&hub, case, Step::PushOff).await.unwrap();
+    assert!(matches!(step(&hub, case, Step::Close).await, Err(CaseError::NotNow(_))));
+    assert!(hub.hub.db.read(move |conn| sites::brake_of(conn, id)).await.unwrap().is_some());
+}
+
+#[actix_web::test]
+async fn old_counts_are_forgotten_some_at_a_time() {
+    let hub = TestHub::with(&with(&[])).await;
+    for n in 0..3 {
+        hub.site(&format!("admin{n}@school.example"), true).await.enrol("token-of-a-phone").await;
+    }
+    hub.hub.fresh_counts().await;
+    let later = hub.clock.now() + minutes(60 * 24 * 4);
+    let mut trimmed = Vec::new();
+    for _ in 0..3 {
+        trimmed.push(hub.hub.db.write(move |tx| abuse::trim(tx, later, 2)).await.unwrap());
+    }
+    assert_eq!(trimmed, [2, 1, 0]);
 }

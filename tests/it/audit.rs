@@ -151,6 +151,7 @@ async fn what_is_removed_or_swapped_is_found() {
         ("the last", cut(&format!("seq = {last}"))),
         ("the last three", cut(&format!("seq >= {seq}"))),
         ("all", cut("seq > 0")),
+        ("all, and how it ends", vec!["DELETE FROM audit".to_owned(), "DELETE FROM audit_head".to_owned()]),
         ("how it ends", vec!["DELETE FROM audit_head".to_owned()]),
         ("how it ends, and the last", vec!["DELETE FROM audit_head".to_owned(), format!("DELETE FROM audit WHERE seq = {last}")]),
         (
@@ -267,6 +268,24 @@ async fn a_made_up_entry_with_a_right_hash_is_found_for_want_of_the_hubs_secret(
     }
 }
 
+/// Nor does it help to wait for the hub's next entry: where people have accounts, an empty log is no beginning.
+#[actix_web::test]
+async fn a_log_that_was_emptied_does_not_begin_anew() {
+    let hub = TestHub::start().await;
+    a_log(&hub).await;
+    hub.person("second@school.example", None).await;
+    verified(&hub).await.unwrap();
+    let (ring, now) = (hub.hub.ring.clone(), hub.clock.now());
+    let undone = hub.hub.db.write(move |tx| {
+        run(tx, "DELETE FROM audit")?;
+        run(tx, "DELETE FROM audit_head")?;
+        audit::note(tx, now, Actor::Hub, Event::PushOn, About::default(), None)?;
+        Err::<(), _>(Undone::Verified(audit::verify(tx.conn(), &ring).map_err(|fault| fault.to_string())))
+    });
+    let Undone::Verified(said) = undone.await.unwrap_err() else { panic!("a statement failed") };
+    assert!(said.is_err(), "{said:?}");
+}
+
 /// A rollback of the whole log, head and all, leaves a log that holds: only a hash kept elsewhere shows it (docs/audit.md).
 #[actix_web::test]
 async fn a_rollback_of_the_whole_log_is_shown_only_by_the_hash_kept_elsewhere() {
@@ -348,6 +367,12 @@ async fn addresses_that_were_erased_leave_a_log_that_holds() {
     assert!(said.is_err_and(|words| words.contains(&format!("audit entry {young} is gone"))), "younger than those that were erased");
     let said = tampered(&hub, &[format!("UPDATE audit SET reason = 'Another', salt = substr(salt, 1, 16) WHERE seq = {seq}")]).await;
     assert!(said.is_err(), "its words are chained all the same");
+    // Nor does it excuse them that the contact of a site was erased since: that is about no address of the log.
+    let contact = move |tx: &mut Tx| audit::note(tx, now, Actor::Hub, Event::ContentErased, site, Some("Asked by mail"));
+    hub.hub.db.write(contact).await.unwrap();
+    verified(&hub).await.unwrap();
+    let said = tampered(&hub, &[format!("UPDATE audit SET {without} WHERE seq = {young}")]).await;
+    assert!(said.is_err_and(|words| words.contains(&format!("audit entry {young} is gone"))), "an act about one site");
     // The two steps of whoever notes it by themselves.
     let by_hand = move |tx: &mut Tx| {
         let erased = audit::erase_addresses(tx, now + std::time::Duration::from_secs(1), 100)?;
@@ -547,4 +572,21 @@ async fn an_admin_verifies_the_log_on_its_page_and_home_says_when_its_end_was_ch
     assert!(page.body.contains("The log was changed") && page.body.contains(&format!("audit entry {seq}")), "{}", page.body);
     change(&hub, &["DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)".to_owned()]).await;
     assert!(admin.get("/staff").await.body.contains("does not end as the hub has written it"));
+}
+
+/// PostgreSQL takes no NUL in a text.
+#[actix_web::test]
+async fn whatever_is_typed_into_the_teams_searches_is_no_fault_of_the_hub() {
+    let hub = TestHub::start().await;
+    let mut admin = hub.person("admin@hub.example", Some(Role::Admin)).await;
+    let long = "x".repeat(5_000);
+    for path in ["/staff/audit?actor=", "/staff/audit?account=", "/staff/audit?site=", "/staff/outbox?mailbox=", "/staff/accounts?q="] {
+        for typed in ["%00", "a%00b@school.example", "%0a", &long] {
+            let status = admin.get(&format!("{path}{typed}")).await.status.as_u16();
+            assert!(status < 500, "{path}{typed}: {status}");
+        }
+    }
+    assert!(admin.get("/staff/audit.csv?actor=%00").await.status.as_u16() < 500);
+    assert!(admin.get("/staff/search?q=%00").await.status.as_u16() < 500);
+    assert!(admin.get("/staff/audit?to=9999-12-31").await.status.as_u16() < 500);
 }

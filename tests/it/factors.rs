@@ -537,6 +537,37 @@ async fn confirming_is_limited_like_a_login() {
 }
 
 #[actix_web::test]
+async fn strangers_who_try_an_address_do_not_keep_its_owner_from_confirming() {
+    let hub = TestHub::with(&[("BELFRY_LIMITS__LOGINS_PER_HOUR", "5")]).await;
+    account(&hub, ADA, None).await;
+    let mut ada = hub.browser();
+    log_in(&mut ada, ADA).await;
+    hub.clock.advance(Duration::from_secs(16 * 60));
+    let (mut stranger, mut last) = (hub.browser(), StatusCode::OK);
+    for _ in 0..8 {
+        last = stranger.post("/login", &[("email", ADA), ("password", "wrong password")]).await.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let confirmed = ada.post("/account/recovery", &[("confirm_password", PASSWORD)]).await;
+    assert_eq!(confirmed.status, StatusCode::SEE_OTHER, "{}", confirmed.body);
+}
+
+#[actix_web::test]
+async fn a_new_factor_ends_the_other_logins() {
+    let hub = TestHub::with(&NAMED).await;
+    account(&hub, ADA, None).await;
+    let (mut ada, mut other) = (hub.browser(), hub.browser());
+    log_in(&mut ada, ADA).await;
+    log_in(&mut other, ADA).await;
+    set_up_app(&hub, &mut ada).await;
+    assert!(is_in(&mut ada).await && !is_in(&mut other).await);
+    let mut third = hub.person(ADA, None).await;
+    assert!(is_in(&mut third).await);
+    add_passkey(&mut ada).await;
+    assert!(is_in(&mut ada).await && !is_in(&mut third).await);
+}
+
+#[actix_web::test]
 async fn a_password_is_changed_after_a_while_too() {
     let hub = TestHub::start().await;
     account(&hub, ADA, None).await;

@@ -134,9 +134,13 @@ fn the_diagram_is_what_the_imports_say() {
 
 #[test]
 fn each_library_has_its_home() {
-    let homes: [(&str, &[&str]); 9] = [
+    let homes: [(&str, &[&str]); 13] = [
         ("lettre::", &["mail"]),
         ("argon2::", &["accounts"]),
+        ("webauthn_rs::", &["accounts"]),
+        ("totp_rs::", &["accounts"]),
+        ("qrcode::", &["my"]),
+        ("fluent_bundle::", &["mail"]),
         ("governor::", &["limits"]),
         ("hickory_resolver::", &["proof"]),
         ("awc::", &["proof"]),

@@ -145,19 +145,21 @@ async fn a_brake_slows_a_site_and_ends_by_the_clock_on_every_node() {
     let brake = Brake { push_per_second: 1, push_per_day: 50, enrol_per_second: 1, until, case: None, automatic: true };
     let set = brake.clone();
     one.hub.db.write(move |tx| sites::brake(tx, now, Actor::Hub, id, &set, None)).await.unwrap();
-    assert!((1..3).contains(&burst(&site).await.0));
+    assert_eq!(push_burst(&one, id), 1);
+    assert!(burst(&site).await.1.starts_with("429"));
     awaited("the brake", Duration::from_secs(1), || push_burst(&two, id) == 1).await;
-    assert!((1..3).contains(&burst(&elsewhere).await.0));
+    assert!(burst(&elsewhere).await.1.starts_with("429"));
     let page = staff.get(&format!("/staff/sites/{id}/limits")).await.body;
     assert!(page.contains("Slowed down for a while") && page.contains("The hub has done this by itself"), "{page}");
     let mut owner = one.person("active@school.example", None).await;
     assert!(owner.get(&format!("/my/sites/{id}")).await.body.contains("Slowed down by the hub"));
     // Nobody takes it away: its time is over, by the clock of each node.
     one.clock.advance(Duration::from_secs(601));
-    assert!((3..6).contains(&burst(&site).await.0));
-    assert!((0..3).contains(&burst(&elsewhere).await.0), "the other node's clock has not moved");
+    assert_eq!((push_burst(&one, id), push_burst(&two, id)), (3, 1), "the other node's clock has not moved");
+    assert!(burst(&site).await.0 >= 3);
     two.clock.advance(Duration::from_secs(601));
-    assert!((3..6).contains(&burst(&elsewhere).await.0));
+    assert_eq!(push_burst(&two, id), 3);
+    assert!(burst(&elsewhere).await.0 >= 3);
     let later = one.clock.now();
     let ended = one.hub.db.read(move |conn| sites::ended_brakes(conn, later, 10)).await.unwrap();
     assert_eq!(ended, [(id, None)]);

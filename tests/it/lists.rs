@@ -14,7 +14,7 @@ use belfry::sites::{self, Country, Description, Language, Listing, NewSite, Priv
 use belfry::web::Fields;
 use diesel::prelude::*;
 
-use crate::support::{Answer, Browser, TestHub};
+use crate::support::{Answer, Browser, TestHub, TestSite};
 
 /// A site of its own owner, not proved.
 async fn add(hub: &TestHub, name: &str, country: &str, language: &str, users: u64) -> SiteId {
@@ -190,6 +190,10 @@ async fn each_filter_lists_what_it_is_for() {
         ("held=any", "Eta Zeta"),
         ("held=waiting", "Zeta"),
         ("held=refused", "Eta"),
+        ("held=no&state=unverified", ""),
+        ("held=no&state=active&country=FR", "Gamma Beta"),
+        ("held=any&state=unverified", "Eta Zeta"),
+        ("over=1&state=active", "Gamma"),
         ("over=1", "Gamma"),
         ("never_called=1", "Young Eta Zeta Epsilon Delta Beta Alpha"),
         ("own_limits=1", "Delta Gamma"),
@@ -459,7 +463,7 @@ async fn a_file_has_the_same_sites_and_no_formulas() {
     });
     let noted = noted.await.unwrap();
     assert_eq!(noted.len(), 2);
-    assert_eq!(noted[1], (Some("/staff/sites.csv?country=FR".into()), Some("127.0.0.1".into())));
+    assert_eq!(noted[1], (Some("/staff/sites.csv".into()), Some("127.0.0.1".into())));
 }
 
 #[actix_web::test]
@@ -562,6 +566,39 @@ async fn a_whole_key_or_token_leads_to_its_site_and_stands_in_no_address() {
     assert!(page.body.contains(&site.id.to_string()) && page.body.contains(&second.id.to_string()) && !page.body.contains(token));
 }
 
+/// By a body, in which no sign of a token means anything to a path.
+async fn enrol(site: &TestSite<'_>, token: &str) {
+    let enrolled = site.call(Method::POST, "/api/v2/tokens", serde_json::json!({"token": token}).to_string()).await;
+    assert_eq!(enrolled.status, StatusCode::OK, "{token}: {}", enrolled.body);
+}
+
+/// Whatever signs it has in it, and however short it is.
+#[actix_web::test]
+async fn a_whole_token_of_any_shape_leads_to_its_site() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await;
+    let mut team = hub.person("mentor@hub.example", Some(Role::Analyst)).await;
+    for token in
+        ["dXJ0.APA91bHP~RgkF3JUikC4EN//AHEqMi/xYzWvUt", "wns!a.b~c//d", "abcdefghijklmnop", "http//token.without.a.colon~0123456789"]
+    {
+        enrol(&site, token).await;
+        let found = team.post("/staff/search", &[("q", token)]).await;
+        assert_eq!(found.status, StatusCode::SEE_OTHER, "{}", found.body);
+        assert_eq!(found.headers["location"], format!("/staff/sites/{}#devices", site.id), "{token}");
+    }
+    // At two sites there is a choice to make, and it stands in no address either.
+    let second = hub.site("second@school.example", true).await;
+    enrol(&second, "wns!a.b~c//d").await;
+    let page = team.post("/staff/search", &[("q", "wns!a.b~c//d")]).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains(&second.id.to_string()), "{}", page.body);
+    // One that is nobody's.
+    let unknown = "nobodys.token~of//some/forty/characters.and.more";
+    let page = team.post("/staff/search", &[("q", unknown)]).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.body.contains(unknown), "{}", page.body);
+}
+
 #[actix_web::test]
 async fn the_search_stands_on_every_page_of_the_team() {
     let hub = TestHub::start().await;
@@ -617,8 +654,11 @@ async fn many_sites_are_shown_first_and_then_done_to() {
     for site in [one, two] {
         assert_eq!(state(&hub, site).await, sites::SiteState::Suspended);
         let entries = hub.hub.db.read(move |conn| audit::about_site(conn, site, 5)).await.unwrap();
-        assert_eq!((entries[0].event, entries[0].reason.as_deref()), (Event::SiteSuspended, Some("A wave of spam")));
-        assert!(entries[0].actor_id.is_some() && entries[0].address.is_some());
+        // With a case beside it, so that the owner has where to answer.
+        assert_eq!(entries[0].event, Event::CaseOpened);
+        let suspended = entries.iter().find(|entry| entry.event == Event::SiteSuspended).unwrap();
+        assert_eq!(suspended.reason.as_deref(), Some("A wave of spam"));
+        assert!(suspended.actor_id.is_some() && suspended.address.is_some());
     }
     assert_eq!(hub.letters("suspended").await, letters + 2);
     // Sent twice, it is done once.
@@ -658,6 +698,53 @@ async fn each_act_on_many_is_done_to_those_that_it_fits() {
     }
     assert_eq!(state(&hub, fresh).await, sites::SiteState::Active);
     assert_eq!(state(&hub, held).await, sites::SiteState::Unverified);
+}
+
+#[actix_web::test]
+async fn approving_many_takes_an_address_from_nobody() {
+    let hub = TestHub::start().await;
+    let one = add(&hub, "One", "ES", "es", 1).await;
+    let (now, email) = (hub.clock.now(), EmailAddress::parse("twin@mail.example").unwrap());
+    let new = new_site("Twin", "https://one.example/moodle", "ES", "es", 1);
+    let twin = hub.hub.db.write(move |tx| {
+        let account = accounts::account_for(tx, now, &email)?;
+        Ok::<_, belfry::error::Error>(sites::add(tx, now, Actor::Operator, account, &new)?)
+    });
+    let twin = twin.await.unwrap();
+    let mut team = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
+    let taken = "Another registration has this address: decide on its page.";
+    let before = previewed(&mut team, "verify", "Known to us", &[twin]).await;
+    assert!(before.body.contains("done to 1 of these") && !before.body.contains(taken), "{}", before.body);
+    prove(&hub, one, ProofKind::Meta).await;
+    let done = carried_out(&mut team, &before, "Known to us").await;
+    assert!(done.body.contains("Done to 0 sites, not done to 1.") && done.body.contains(taken), "{}", done.body);
+    let after = previewed(&mut team, "verify", "Known to us", &[twin]).await;
+    assert!(after.body.contains("done to 0 of these") && after.body.contains(taken), "{}", after.body);
+    assert_eq!((state(&hub, one).await, state(&hub, twin).await), (sites::SiteState::Active, sites::SiteState::Unverified));
+}
+
+#[actix_web::test]
+async fn a_case_knows_what_is_done_to_its_site_among_many() {
+    let hub = TestHub::start().await;
+    let site = hub.active_site().await.id;
+    let mut team = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
+    let opened = team.post("/staff/abuse", &[("site", &site.to_string()), ("reason", "Spam")]).await;
+    assert_eq!(opened.status, StatusCode::SEE_OTHER, "{}", opened.body);
+    let case = opened.headers["location"].clone();
+    for _ in 0..2 {
+        let done = team.post(&format!("{case}/suspend"), &[("reason", "Spam")]).await;
+        assert_eq!((done.status, state(&hub, site).await), (StatusCode::SEE_OTHER, sites::SiteState::Suspended), "{}", done.body);
+        let preview = previewed(&mut team, "lift", "They have stopped", &[site]).await;
+        let done = carried_out(&mut team, &preview, "They have stopped").await;
+        assert!(done.body.contains("Done to 1 site."), "{}", done.body);
+        assert_eq!(state(&hub, site).await, sites::SiteState::Active);
+    }
+    assert!(team.get(&case).await.body.contains("They have stopped"));
+    // Who is suspended among many has a case to answer on.
+    let other = add(&hub, "Other", "ES", "es", 1).await;
+    let preview = previewed(&mut team, "suspend", "Sells watches", &[other]).await;
+    carried_out(&mut team, &preview, "Sells watches").await;
+    assert!(team.get(&format!("/staff/sites/{other}")).await.body.contains("href=\"/staff/abuse/"));
 }
 
 #[actix_web::test]

@@ -243,16 +243,66 @@ async fn an_erasure_goes_on_where_it_stopped() {
 }
 
 #[actix_web::test]
-async fn the_last_admin_stays() {
+async fn a_member_of_the_team_stays_until_another_admin_takes_them_off_it() {
     let hub = TestHub::start().await;
     let mut admin = hub.person("root@hub.example", Some(Role::Admin)).await;
-    hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
-    assert!(admin.get("/account/delete").await.body.contains("You are the last admin"));
-    let typed = [("confirm", "root@hub.example")];
-    assert_eq!(admin.post("/account/delete", &typed).await.status, StatusCode::CONFLICT);
-    assert_eq!(admin.get("/staff").await.status, StatusCode::OK, "and goes on");
-    hub.person("second@hub.example", Some(Role::Admin)).await;
-    assert_eq!(admin.post("/account/delete", &typed).await.status, StatusCode::SEE_OTHER);
+    let mut mentor = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
+    for (member, email) in [(&mut admin, "root@hub.example"), (&mut mentor, "mentor@hub.example")] {
+        assert!(member.get("/account/delete").await.body.contains("Another admin takes you off it first"));
+        assert_eq!(member.post("/account/delete", &[("confirm", email)]).await.status, StatusCode::CONFLICT);
+        assert_eq!(member.get("/staff").await.status, StatusCode::OK, "and goes on");
+    }
+    let known = hub.hub.db.read(|conn| accounts::team::by_mail(conn, "mentor@hub.example")).await.unwrap().unwrap();
+    let off = [("role", "none"), ("reason", "Has left")];
+    assert_eq!(admin.post(&format!("/staff/accounts/{}/role", known.id), &off).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(mentor.post("/account/delete", &[("confirm", "mentor@hub.example")]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
+async fn what_others_tell_of_who_leaves_goes_too() {
+    let hub = TestHub::start().await;
+    ada(&hub).await;
+    let other = hub.site("eve@elsewhere.example", true).await;
+    let (id, now) = (other.id, hub.clock.now());
+    let letters = write(&hub, move |conn| {
+        use schema::{abuse_reports as r, letters as l, sites as s};
+        let named = (s::contact_name.eq("Ada"), s::contact_email.eq("Ada@School.example"));
+        diesel::update(s::table.find(id)).set(named).execute(conn)?;
+        let told = (r::about.eq("x"), r::words.eq("Spam"), r::reporter_email.eq("ADA@school.example"), r::network.eq("203.0.113.0/24"));
+        diesel::insert_into(r::table).values((r::id.eq(ReportId::new(now)), r::at.eq(now), told)).execute(conn)?;
+        let to_nobody = (l::account_id.eq(None::<AccountId>), l::to_address.eq("Ada@school.example"));
+        diesel::update(l::table.filter(l::kind.eq("verified").and(l::site_id.eq(id)))).set(to_nobody).execute(conn)
+    });
+    assert!(letters.await > 0);
+    let mut owner = hub.person(ADA, None).await;
+    assert_eq!(owner.post("/account/delete", &[("confirm", ADA)]).await.status, StatusCode::SEE_OTHER);
+    let left = hub.hub.db.read(move |conn| sites::find(conn, id)).await.unwrap().unwrap();
+    assert_eq!((left.contact_name, left.contact_email), (None, None));
+    assert_eq!(left.account_id, Some(other.account), "the site itself goes on");
+    for (kind, text) in texts_of_letters(&hub).await {
+        assert_eq!(text.to_lowercase().contains(ADA), kind == "account_erased", "{kind}: {text}");
+    }
+    let reporters = read(&hub, |conn| {
+        use schema::abuse_reports as r;
+        r::table.select(r::reporter_email).load::<Option<String>>(conn)
+    });
+    assert_eq!(reporters.await, vec![None::<String>]);
+}
+
+#[actix_web::test]
+async fn a_copy_for_a_member_of_the_team_leaves_out_what_is_about_others_and_is_not_taken_all_day() {
+    let hub = TestHub::start().await;
+    let site = ada(&hub).await;
+    let mut mentor = hub.person("mentor@hub.example", Some(Role::Reviewer)).await;
+    let suspended = mentor.post(&format!("/staff/sites/{}/suspend", site.id), &[("reason", "Ada floods phones")]).await;
+    assert_eq!(suspended.status, StatusCode::SEE_OTHER);
+    let file = mentor.post("/account/export", &[]).await;
+    assert!(file.body.contains("site_suspended") && !file.body.contains("Ada floods phones"), "{}", file.body);
+    assert!(hub.person(ADA, None).await.post("/account/export", &[]).await.body.contains("Ada floods phones"));
+    for _ in 0..4 {
+        assert_eq!(mentor.post("/account/export", &[]).await.status, StatusCode::OK);
+    }
+    assert_eq!(mentor.post("/account/export", &[]).await.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[actix_web::test]
@@ -357,9 +407,17 @@ async fn a_period_of_its_own_holds() {
 async fn the_privacy_page_says_what_the_settings_do() {
     let as_built = TestHub::start().await;
     let page = as_built.browser().get("/privacy").await.body;
-    for words in
-        ["90 days after they were sent", "365 days", "730 days", "180 days", "which sends nowhere", "no mail server", "belfry-visitor"]
-    {
+    for words in [
+        "90 days after they were sent",
+        "365 days",
+        "730 days",
+        "180 days",
+        "which sends nowhere",
+        "no mail server",
+        "belfry-visitor",
+        "belfry-half",
+        "This hub names no contact address",
+    ] {
         assert!(page.contains(words), "{words}");
     }
     assert!(!page.contains("Redis"));
@@ -388,7 +446,7 @@ async fn the_privacy_page_says_what_the_settings_do() {
     ] {
         assert!(page.contains(words), "{words}");
     }
-    for words in ["90 days after they were sent", "180 days", "a-master-key", ":8801", "sends nowhere"] {
+    for words in ["90 days after they were sent", "180 days", "a-master-key", ":8801", "sends nowhere", "no contact address"] {
         assert!(!page.contains(words), "{words}");
     }
 }

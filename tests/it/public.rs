@@ -226,7 +226,7 @@ async fn no_form_breaks_it() {
             assert!(!answer.body.contains("<script>"), "{name}={value:?}");
         }
     }
-    let answer = hub.send(Method::POST, "/register", &[("Content-Type", "application/x-www-form-urlencoded")], "x".repeat(100_000)).await;
+    let answer = hub.send(Method::POST, "/register", &[("Content-Type", "application/x-www-form-urlencoded")], "x".repeat(300_000)).await;
     assert_eq!(answer.status.as_u16(), 413);
 }
 

@@ -4,9 +4,13 @@ use actix_web::http::StatusCode;
 use belfry::accounts::team::{self, TeamError};
 use belfry::accounts::{self, Role};
 use belfry::audit::{self, Actor, Event, Filter, Reason};
+use belfry::db::Fault;
+use belfry::error::Error;
 use belfry::ids::{AccountId, CaseId, LetterId};
 use belfry::mail::EmailAddress;
+use belfry::privacy;
 use futures_util::future::join;
+use secrecy::ExposeSecret;
 
 use crate::audit::{change, id};
 use crate::support::{Answer, Browser, PASSWORD, TestHub};
@@ -62,6 +66,9 @@ async fn an_owner_who_is_invited_belongs_to_the_team_at_once_and_is_told() {
     let mut owner = hub.person("owner@school.example", None).await;
     assert_eq!(owner.get("/staff").await.status, StatusCode::FORBIDDEN);
     assert_eq!(invite(&mut admin, "owner@school.example", "analyst").await.status, StatusCode::SEE_OTHER);
+    // The role is for who logs in from now on: a session from before may be anybody's.
+    assert!(owner.get("/staff").await.headers["location"].starts_with("/login"));
+    let mut owner = hub.person("owner@school.example", None).await;
     assert_eq!(owner.get("/staff").await.status, StatusCode::OK);
     assert_eq!((hub.letters("role_changed").await, hub.letters("staff_invited").await), (1, 0));
     let wrong = admin.post("/staff/accounts", &[("email", "nobody"), ("role", "boss"), ("name", "")]).await;
@@ -203,15 +210,55 @@ async fn a_disabled_account_is_out_at_once_and_comes_back_by_logging_in() {
 }
 
 #[actix_web::test]
+async fn who_may_do_more_logs_in_anew_and_who_may_do_less_goes_on() {
+    let hub = TestHub::start().await;
+    let mut admin = hub.person("admin@hub.example", Some(Role::Admin)).await;
+    let mut ben = hub.person("ben@hub.example", Some(Role::Reviewer)).await;
+    let path = format!("/staff/accounts/{}/role", account(&hub, "ben@hub.example").await.id);
+    admin.post(&path, &[("role", "analyst"), ("reason", "Because")]).await;
+    assert_eq!(ben.get("/staff").await.status, StatusCode::OK);
+    admin.post(&path, &[("role", "admin"), ("reason", "Because")]).await;
+    assert!(ben.get("/staff").await.headers["location"].starts_with("/login"));
+}
+
+#[actix_web::test]
+async fn a_disabled_account_gets_no_link_and_follows_none() {
+    let hub = TestHub::start().await;
+    let site = hub.site("owner@school.example", true).await;
+    let (id, owner, now, ring) = (site.id, site.account, hub.clock.now(), hub.hub.ring.clone());
+    let reason = Reason::parse("Sold the password").unwrap();
+    let said = hub.hub.db.write(move |tx| {
+        let to = accounts::find(tx.conn(), owner)?.and_then(|known| known.recipient()).ok_or(Fault::Stale)?;
+        let token = accounts::contact_link(tx, &ring, now, &to, "en", id)?.ok_or(Fault::Stale)?;
+        team::disable(tx, now, Actor::Operator, owner, &reason).map_err(|_| Fault::Stale)?;
+        let followed = accounts::confirm(tx, &ring, now, None, token.expose_secret());
+        Ok::<_, Fault>((accounts::contact_link(tx, &ring, now, &to, "en", id)?.is_none(), followed.is_err()))
+    });
+    assert_eq!(said.await.unwrap(), (true, true));
+}
+
+#[actix_web::test]
+async fn an_account_that_is_being_erased_is_not_enabled_again() {
+    let hub = TestHub::start().await;
+    let owner = hub.site("owner@school.example", true).await.account;
+    let mut admin = hub.person("admin@hub.example", Some(Role::Admin)).await;
+    let now = hub.clock.now();
+    hub.hub.db.write(move |tx| privacy::ask(tx, now, Actor::Account(owner, None), owner).map_err(Error::from)).await.unwrap();
+    let refused = admin.post(&format!("/staff/accounts/{owner}/enable"), &[("reason", "Cleared up")]).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("being erased"), "{}", refused.body);
+    assert!(account(&hub, "owner@school.example").await.disabled_at.is_some());
+}
+
+#[actix_web::test]
 async fn accounts_are_found_by_mail_and_name_page_by_page() {
     let hub = TestHub::start().await;
     let now = hub.clock.now();
     let made = hub.hub.db.write(move |tx| {
         for n in 0..60 {
-            let email = EmailAddress::parse(&format!("teacher{n:02}@school.example")).map_err(|_| belfry::db::Fault::Stale)?;
+            let email = EmailAddress::parse(&format!("teacher{n:02}@school.example")).map_err(|_| Fault::Stale)?;
             accounts::account_for(tx, now, &email)?;
         }
-        Ok::<_, belfry::db::Fault>(())
+        Ok::<_, Fault>(())
     });
     made.await.unwrap();
     let mut analyst = hub.person("analyst@hub.example", Some(Role::Analyst)).await;
@@ -281,7 +328,7 @@ async fn home_shows_each_kind_of_trouble_and_goes_calm_again() {
         ),
         (
             "have too many users, so their push is off",
-            "/staff/sites?over=1",
+            "/staff/sites?push=over_user_limit",
             format!("UPDATE sites SET over_limit_since = '{at}'"),
             "UPDATE sites SET over_limit_since = NULL".into(),
         ),
@@ -336,7 +383,7 @@ async fn gateways_shows_what_became_of_the_pushes_of_all_sites() {
     let mut analyst = hub.person("analyst@hub.example", Some(Role::Analyst)).await;
     let page = analyst.get("/staff/gateways").await.body;
     assert!(page.contains("sandbox") && page.contains("commoodlemoodlemobile") && page.contains("delivers none"), "{page}");
-    assert!(page.contains("<td>6</td>") && page.contains("No push of this and the last hour failed"), "{page}");
+    assert!(page.contains("<td>6</td>") && page.contains("No push in this hour and the one before failed"), "{page}");
     let hour = hub.clock.now().hour().sortable();
     change(&hub, &[format!("INSERT INTO hub_hourly (hour, code, pushes) VALUES ('{hour}', 'gateway_timeout', 1234)")]).await;
     let page = analyst.get("/staff/gateways").await.body;

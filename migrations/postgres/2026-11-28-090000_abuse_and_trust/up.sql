@@ -231,7 +231,8 @@ CREATE INDEX sites_name ON sites (name, id);
 CREATE INDEX sites_users ON sites (users, id);
 CREATE INDEX sites_over ON sites (id) WHERE over_limit_since IS NOT NULL;
 CREATE INDEX accounts_role ON accounts (role, id) WHERE role IS NOT NULL;
-CREATE INDEX access_keys_prefix ON access_keys (prefix);
+-- By how a prefix begins, whatever the collation of the database.
+CREATE INDEX access_keys_prefix ON access_keys (prefix text_pattern_ops);
 CREATE INDEX devices_token ON devices (token_hash);
 
 -- What became of the pushes of all sites, by hour: a sum over the sites would read millions of rows.
@@ -242,7 +243,8 @@ CREATE TABLE hub_hourly (
     PRIMARY KEY (hour, code)
 );
 INSERT INTO hub_hourly (hour, code, pushes) SELECT hour, code, sum(pushes) FROM usage_hourly GROUP BY hour, code;
-CREATE INDEX letters_failed ON letters (failed_at) WHERE failed_at IS NOT NULL;
+CREATE INDEX letters_failed ON letters (id) WHERE failed_at IS NOT NULL;
+CREATE INDEX letters_waiting ON letters (id) WHERE sent_at IS NULL AND failed_at IS NULL;
 
 -- A device is found by the end of its token among all sites, and among those of one.
 DROP INDEX devices_hint;

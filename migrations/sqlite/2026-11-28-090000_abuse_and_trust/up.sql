@@ -242,7 +242,8 @@ CREATE TABLE hub_hourly (
     PRIMARY KEY (hour, code)
 ) STRICT;
 INSERT INTO hub_hourly (hour, code, pushes) SELECT hour, code, sum(pushes) FROM usage_hourly GROUP BY hour, code;
-CREATE INDEX letters_failed ON letters (failed_at) WHERE failed_at IS NOT NULL;
+CREATE INDEX letters_failed ON letters (id) WHERE failed_at IS NOT NULL;
+CREATE INDEX letters_waiting ON letters (id) WHERE sent_at IS NULL AND failed_at IS NULL;
 
 -- A device is found by the end of its token among all sites, and among those of one.
 DROP INDEX devices_hint;

@@ -12,10 +12,10 @@ use crate::push::Sign;
 /// The database adds up in a type of its own, which differs.
 const SUM: &str = "CAST(SUM(amount) AS BIGINT)";
 
-/// The sites that have at least so much of a sign since a moment, with how much: the `most` that have the most.
-pub(super) fn with_at_least(conn: &mut Conn, sign: Sign, since: Timestamp, least: i64, most: i64) -> Result<Vec<(SiteId, i64)>, Fault> {
+/// The sites that have at least so much of a sign in some steps, with how much: the `most` that have the most.
+pub(super) fn with_at_least(conn: &mut Conn, sign: Sign, slots: &[Timestamp], least: i64, most: i64) -> Result<Vec<(SiteId, i64)>, Fault> {
     Ok(activity::table
-        .filter(activity::slot.ge(since).and(activity::sign.eq(sign)))
+        .filter(activity::slot.eq_any(slots).and(activity::sign.eq(sign)))
         .group_by(activity::site_id)
         .having(sql::<BigInt>(SUM).ge(least))
         .order(sql::<BigInt>(SUM).desc())
@@ -37,9 +37,19 @@ pub(super) fn activity_of(conn: &mut Conn, sites: &[SiteId], since: Timestamp) -
     Ok(found)
 }
 
-pub(super) fn delete_activity(conn: &mut Conn, before: Timestamp) -> Result<(), Fault> {
-    diesel::delete(activity::table.filter(activity::slot.lt(before))).execute(conn)?;
-    Ok(())
+/// Deletes the oldest counts from before a moment: the first `most` of them, in the order of the primary key.
+pub(super) fn delete_activity(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let oldest: Vec<(Timestamp, Sign, SiteId)> = activity::table
+        .filter(activity::slot.lt(before))
+        .order((activity::slot, activity::sign, activity::site_id))
+        .limit(most)
+        .select((activity::slot, activity::sign, activity::site_id))
+        .load(conn)?;
+    let Some((slot, sign, site)) = oldest.last().copied() else { return Ok(0) };
+    // One step of a large hub may have more than are deleted at once.
+    let of_step = activity::sign.lt(sign).or(activity::sign.eq(sign).and(activity::site_id.le(site)));
+    let first = activity::slot.le(slot).and(activity::slot.lt(slot).or(of_step));
+    Ok(diesel::delete(activity::table.filter(first)).execute(conn)?)
 }
 
 /// How far the watch has read of something.

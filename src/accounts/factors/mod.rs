@@ -17,7 +17,7 @@ use crate::audit::{self, Actor, Event};
 use crate::clock::Timestamp;
 use crate::db::schema::passkeys as passkeys_table;
 use crate::db::{Conn, Fault, Tx};
-use crate::ids::{AccountId, PasskeyId};
+use crate::ids::{AccountId, PasskeyId, SessionId};
 use crate::mail::Desk;
 use crate::secret::Keyring;
 
@@ -142,11 +142,12 @@ pub enum TotpSet {
     Already,
 }
 
-/// Sets up an authenticator app, once a code shows that it has the secret.
+/// Sets up an authenticator app, once a code shows that it has the secret. Other sessions than `kept` end: none of them has
+/// shown the new factor.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn set_totp(tx: &mut Tx, hand: &Hand, secret: &TotpSecret, code: &str) -> Result<TotpSet, Fault> {
+pub fn set_totp(tx: &mut Tx, hand: &Hand, secret: &TotpSecret, code: &str, kept: SessionId) -> Result<TotpSet, Fault> {
     tx.alone()?;
     let digits: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let Some(step) = secret.step_of(&digits, hand.now) else { return Ok(TotpSet::WrongCode) };
@@ -154,6 +155,7 @@ pub fn set_totp(tx: &mut Tx, hand: &Hand, secret: &TotpSecret, code: &str) -> Re
     if !store::set_totp(tx.conn(), hand.account, &secret.sealed(hand.ring, hand.account), step)? {
         return Ok(TotpSet::Already);
     }
+    super::end_other_sessions(tx.conn(), hand.account, Some(kept))?;
     note(tx, hand, Event::FactorAdded, "authenticator app")?;
     tell(tx, hand, "totp_on")?;
     Ok(TotpSet::Done(first_codes(tx, hand, first)?))
@@ -178,18 +180,27 @@ pub fn clear_totp(tx: &mut Tx, hand: &Hand) -> Result<bool, Fault> {
 pub enum PasskeySet {
     /// It is added. With the first factor come the recovery codes.
     Done(Option<Vec<SecretString>>),
-    /// The answer is none to what was asked, came too late, or is of a passkey that is known already.
+    /// The answer is none to what was asked, came too late, is of a passkey that is known already, or is one more than the
+    /// account may have.
     Refused,
 }
 
-/// Adds a passkey, by the answer to [`ask_for_new`].
+/// Adds a passkey, by the answer to [`ask_for_new`]. Other sessions than `kept` end.
 ///
 /// # Errors
 /// When it can't be written.
-pub fn add_passkey(tx: &mut Tx, rp: &RelyingParty, hand: &Hand, reply: &Reply, name: &PasskeyName) -> Result<PasskeySet, Fault> {
+pub fn add_passkey(
+    tx: &mut Tx,
+    rp: &RelyingParty,
+    hand: &Hand,
+    reply: &Reply,
+    name: &PasskeyName,
+    kept: SessionId,
+) -> Result<PasskeySet, Fault> {
     tx.alone()?;
     let first = !has_factor(tx.conn(), hand.account)?;
     let Some(passkey) = passkeys::take_new(tx, rp, hand, reply, &name.0)? else { return Ok(PasskeySet::Refused) };
+    super::end_other_sessions(tx.conn(), hand.account, Some(kept))?;
     note(tx, hand, Event::FactorAdded, &format!("passkey {}", passkey.name))?;
     tell(tx, hand, "passkey_added")?;
     Ok(PasskeySet::Done(first_codes(tx, hand, first)?))
@@ -201,8 +212,7 @@ pub fn add_passkey(tx: &mut Tx, rp: &RelyingParty, hand: &Hand, reply: &Reply, n
 /// When it can't be written.
 pub fn remove_passkey(tx: &mut Tx, hand: &Hand, id: PasskeyId) -> Result<bool, Fault> {
     tx.alone()?;
-    let known = store::passkeys_of(tx.conn(), hand.account)?;
-    let Some(passkey) = known.into_iter().find(|passkey| passkey.id == id) else { return Ok(false) };
+    let Some(passkey) = store::passkey_of(tx.conn(), hand.account, id)? else { return Ok(false) };
     if !store::delete_passkey(tx.conn(), hand.account, id)? {
         return Ok(false);
     }

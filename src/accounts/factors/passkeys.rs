@@ -165,7 +165,8 @@ pub struct Reply {
     pub credential: String,
 }
 
-/// Takes the answer to [`ask_for_new`]. `None`: it is none, is too late, or is of a passkey that is known already.
+/// Takes the answer to [`ask_for_new`]. `None`: it is none, is too late, is of a passkey that is known already, or is one more
+/// than the account may have.
 pub(super) fn take_new(tx: &mut Tx, rp: &RelyingParty, hand: &Hand, reply: &Reply, name: &str) -> Result<Option<Passkey>, Fault> {
     let Some((owner, sealed)) = store::take_ceremony(tx.conn(), reply.ceremony, Kind::Enrol, hand.now)? else { return Ok(None) };
     let Some(state) = open::<PasskeyRegistration>(hand.ring, reply.ceremony, &sealed) else { return Ok(None) };
@@ -174,7 +175,9 @@ pub(super) fn take_new(tx: &mut Tx, rp: &RelyingParty, hand: &Hand, reply: &Repl
         return Ok(None);
     }
     let Some(Ok(credential)) = rp.0.as_deref().map(|rp| rp.finish_passkey_registration(&answer, &state)) else { return Ok(None) };
-    if store::passkey_by(tx.conn(), credential.cred_id())?.is_some() {
+    // Several may have been asked for while there was room for one.
+    let full = store::count_passkeys(tx.conn(), hand.account)? >= MOST_PASSKEYS;
+    if full || store::passkey_by(tx.conn(), credential.cred_id())?.is_some() {
         return Ok(None);
     }
     let passkey = Passkey {

@@ -71,6 +71,16 @@ pub(super) fn passkeys_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Pas
     Ok(of_account.order(passkeys::id).limit(super::MOST_PASSKEYS).select(Passkey::as_select()).load(conn)?)
 }
 
+pub(super) fn count_passkeys(conn: &mut Conn, account: AccountId) -> Result<i64, Fault> {
+    Ok(passkeys::table.filter(passkeys::account_id.eq(account)).count().get_result(conn)?)
+}
+
+/// The passkey of an account by its id.
+pub(super) fn passkey_of(conn: &mut Conn, account: AccountId, id: PasskeyId) -> Result<Option<Passkey>, Fault> {
+    let theirs = passkeys::table.find(id).filter(passkeys::account_id.eq(account));
+    Ok(theirs.select(Passkey::as_select()).first(conn).optional()?)
+}
+
 pub(super) fn has_passkey(conn: &mut Conn, account: AccountId) -> Result<bool, Fault> {
     let one: Option<PasskeyId> = passkeys::table.filter(passkeys::account_id.eq(account)).select(passkeys::id).first(conn).optional()?;
     Ok(one.is_some())

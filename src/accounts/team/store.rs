@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::accounts::{Account, Role};
 use crate::clock::Timestamp;
-use crate::db::schema::{accounts, passkeys, sessions};
+use crate::db::schema::{accounts, erasures, passkeys, sessions};
 use crate::db::{Conn, Fault};
 use crate::ids::AccountId;
 
@@ -26,6 +26,11 @@ pub(super) fn set_disabled(conn: &mut Conn, id: AccountId, at: Option<Timestamp>
     let changed = (accounts::disabled_at.eq(at), accounts::revision.eq(accounts::revision + 1));
     diesel::update(accounts::table.find(id)).set(changed).execute(conn)?;
     Ok(())
+}
+
+/// Whether an account is being erased: its owner has left, and nobody calls them back.
+pub(super) fn is_leaving(conn: &mut Conn, id: AccountId) -> Result<bool, Fault> {
+    Ok(erasures::table.find(id).count().get_result::<i64>(conn)? > 0)
 }
 
 /// Whether an admin other than this one can log in.

@@ -89,7 +89,13 @@ fn by_push(query: Listed, push: PushIs) -> Listed {
         PushIs::Off => query.filter(diesel::dsl::not(stands().and(wanted()).and(within()))),
         PushIs::Stopped => query.filter(stands()).filter(sites::push_stopped.eq(true)),
         PushIs::OptedOut => query.filter(stands()).filter(sites::push_stopped.eq(false).and(sites::push_wanted.eq(false))),
-        PushIs::OverUserLimit => query.filter(stands()).filter(wanted()).filter(diesel::dsl::not(within())),
+        // Few are: the index of those over the limit serves, not SQLite's choice, the one of states.
+        PushIs::OverUserLimit => {
+            let state = || sites::state.concat("");
+            let stands = state().eq(SiteState::Active).or(state().eq(SiteState::Claimed).and(sites::held_since.is_null()));
+            let over = sites::over_limit_since.is_not_null().and(sites::grace_until.is_null());
+            query.filter(stands).filter(wanted()).filter(over)
+        }
         PushIs::Suspended => query.filter(sites::state.eq(SiteState::Suspended)),
         PushIs::Unverified => query.filter(sites::state.ne(SiteState::Suspended)).filter(diesel::dsl::not(stands())),
     }
@@ -104,10 +110,14 @@ fn by_proof(query: Listed, proof: ProofIs) -> Listed {
 }
 
 fn by_hold(query: Listed, held: HeldIs) -> Listed {
+    if held == HeldIs::No {
+        return query.filter(sites::held_since.is_null());
+    }
     let query = query.filter(sites::held_since.is_not_null());
-    let query = query.filter(sites::state.eq_any([SiteState::Unverified, SiteState::Claimed]));
+    // Few are held: the index of those serves, not SQLite's choice, the one of states.
+    let query = query.filter(sites::state.concat("").eq_any([SiteState::Unverified, SiteState::Claimed]));
     match held {
-        HeldIs::Any => query,
+        HeldIs::No | HeldIs::Any => query,
         HeldIs::Waiting => query.filter(sites::refused_at.is_null()),
         HeldIs::Refused => query.filter(sites::refused_at.is_not_null()),
     }
@@ -172,12 +182,14 @@ fn by_marks(mut query: Listed, filter: &Filter, now: Timestamp) -> Listed {
 }
 
 /// The sites that a filter is for. `in_order`: so many of them that SQLite, which counts no rows before it chooses, must walk
-/// in the order of the list rather than gather all of a state and sort them.
+/// in the order of the list rather than gather all of a state and sort them. Nor may it do that where few are held or over
+/// the limit, which have indexes of their own.
 fn fitting(conn: &Conn, filter: &Filter, now: Timestamp, in_order: bool) -> Listed {
     let mut query = with_words(sites::table.into_boxed(), &filter.words);
+    let are_few = filter.over_user_limit || filter.held.is_some_and(|held| held != HeldIs::No);
     if let Some(state) = filter.state {
         query = match conn {
-            Conn::Sqlite(_) if in_order => query.filter(sites::state.concat("").eq(state)),
+            Conn::Sqlite(_) if in_order || are_few => query.filter(sites::state.concat("").eq(state)),
             _ => query.filter(sites::state.eq(state)),
         };
     }
