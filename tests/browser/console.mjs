@@ -134,7 +134,7 @@ async function team(width, hub, admin, here) {
     await page.goto(hub.url + path);
     await see(name);
   };
-  await go("/staff/sites?sort=users_down", "staff-sites-sorted");
+  await go("/staff/sites?sort=users", "staff-sites-sorted");
   await page.goto(`${hub.url}/staff/sites?state=active`);
   await page.getByLabel("Name", { exact: true }).fill(`Active ones ${width}`);
   await press(page, "Keep it");
