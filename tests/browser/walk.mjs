@@ -312,8 +312,8 @@ async function staff(width, hub, { headers, siteUrl }) {
   await look(page, report, "staff-home", width);
   await page.getByRole("navigation", { name: "Staff" }).getByRole("link", { name: "Sites" }).click();
   await look(page, report, "staff-sites", width);
-  await page.getByLabel("Name or address").fill(siteUrl.slice(7));
-  await press(page, "Search");
+  await page.getByLabel("Name, address or contact").fill(siteUrl.slice(7));
+  await press(page, "Show");
   await page.getByRole("link", { name: "Example School" }).first().click();
   await look(page, report, "staff-site", width);
   await press(page, "Suspend the site");
