@@ -98,7 +98,7 @@ rows! { page_rows, configure_pages {
     POST "/account/passkeys/{passkey}/remove" my::passkeys::remove,            Who::AccountSure;
     GET  "/account/export"                    my::privacy::export,             Who::Account;
     POST "/account/export"                    my::privacy::download,           Who::AccountSure;
-    GET  "/account/delete"                    my::privacy::leave,              Who::AccountSure;
+    GET  "/account/delete"                    my::privacy::leave,              Who::Account;
     POST "/account/delete"                    my::privacy::erase,              Who::AccountSure;
     GET  "/my/sites"                          my::sites::index,                Who::Account;
     GET  "/my/sites/{site}"                   my::sites::show,                 Who::Account;
@@ -164,7 +164,7 @@ rows! { page_rows, configure_pages {
     POST "/staff/abuse/{case}/note"           staff::case_acts::note,          REVIEWER;
     POST "/staff/abuse/{case}/assign"         staff::case_acts::assign,        REVIEWER;
     POST "/staff/abuse/{case}/answer"         staff::case_acts::answer,        REVIEWER;
-    GET  "/staff/sites/{site}/erase-contact"  staff::privacy::contact,         Who::StaffSure(Role::Admin);
+    GET  "/staff/sites/{site}/erase-contact"  staff::privacy::contact,         ADMIN;
     POST "/staff/sites/{site}/erase-contact"  staff::privacy::erase_contact,   Who::StaffSure(Role::Admin);
     GET  "/staff/jobs"                        staff::jobs::show,               ANALYST;
     GET  "/staff/outbox"                      staff::outbox::index,            ANALYST;

@@ -12,6 +12,7 @@
 //! | its forms | [`draft`], [`preview`], [`warn`], [`limit`], [`push_off`], [`suspend`], [`lift`], [`close`], [`note`], [`assign`], [`answer`] |
 //! | the owner's page | [`told_case_of`], [`EntryKind::is_for_owner`], [`appeal`] |
 //! | the public form | [`report`]; for the team [`loose_reports`], [`place_report`], [`settle_report`] |
+//! | privacy | [`erase_appeals`], [`erase_reporter`], [`erase_words`], [`trim_reports`] |
 //! | a site's page | [`open_by_hand`], [`suspend_site`], [`lift_site`], [`stop_push_of_site`] |
 
 mod judge;
@@ -30,11 +31,13 @@ pub use life::{Clerk, answer, appeal, assign, note, open_by_hand, raise, see, to
 pub use model::{
     Case, CaseEntry, CaseError, CaseFilter, CaseSignal, CaseState, Counts, EntryKind, Evidence, Finding, Outcome, Point, Raised, Report,
 };
-pub use reports::{NewReport, find_report, loose_reports, place_report, report, reports_of_case, settle_report};
+pub use reports::{
+    NewReport, erase_reporter, find_report, loose_reports, place_report, report, reports_of_case, settle_report, trim_reports,
+};
 pub use signals::{Row, SIGNALS, Signal, row};
 use steps::done;
 pub use steps::{Order, Slowness, close, end_limit, lift, lift_site, limit, push_off, stop_push_of_site, suspend, suspend_site, warn};
-pub use store::{by_number, counts, entries_of, find, is_told, list, of_site, open_of, signals_of, steps_of};
+pub use store::{by_number, counts, entries_of, erase_appeals, erase_words, find, is_told, list, of_site, open_of, signals_of, steps_of};
 pub use watch::{Watch, trim, turn};
 
 pub use crate::mail::{CaseStep as Step, Draft as Told};

@@ -11,7 +11,7 @@ use crate::db::{Fault, Tx};
 use crate::ids::{ReportId, SiteId};
 use crate::mail::EmailAddress;
 use crate::sites::{self, SiteState};
-pub use store::{find_report, loose_reports, reports_of_case};
+pub use store::{erase_reporter, find_report, loose_reports, reports_of_case, trim_reports};
 
 /// What somebody tells by the public form.
 #[derive(Clone, Debug)]

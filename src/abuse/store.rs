@@ -8,7 +8,7 @@ use crate::audit::{Actor, ActorKind};
 use crate::clock::Timestamp;
 use crate::db::schema::{case_entries, case_signals, case_steps, cases};
 use crate::db::{Conn, Fault, MultiBackend};
-use crate::ids::{CaseId, EntryId, LetterId, SiteId};
+use crate::ids::{AccountId, CaseId, EntryId, LetterId, SiteId};
 
 pub(super) fn insert(conn: &mut Conn, case: &Case) -> Result<(), Fault> {
     diesel::insert_into(cases::table)
@@ -292,4 +292,26 @@ pub(super) fn add_step(conn: &mut Conn, case: &Case, step: Step, now: Timestamp)
     let of_case = (case_steps::case_id.eq(case.id), case_steps::step.eq(step), case_steps::round.eq(case.round));
     diesel::insert_into(case_steps::table).values((of_case, case_steps::at.eq(now))).execute(conn)?;
     Ok(())
+}
+
+/// Erases what an account has written in the cases of a site: its appeals.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_appeals(conn: &mut Conn, site: SiteId, account: AccountId) -> Result<(), Fault> {
+    let of_site = cases::table.filter(cases::site_id.eq(site)).select(cases::id);
+    let theirs = case_entries::table.filter(case_entries::case_id.eq_any(of_site)).filter(case_entries::actor_id.eq(account));
+    diesel::update(theirs).set(case_entries::words.eq("")).execute(conn)?;
+    Ok(())
+}
+
+/// Erases the words in cases that were closed before a moment, of `most` entries at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_words(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let closed = cases::table.filter(cases::closed_at.lt(before)).select(cases::id);
+    let old = case_entries::table.filter(case_entries::case_id.eq_any(closed)).filter(case_entries::words.ne(""));
+    let old: Vec<EntryId> = old.order(case_entries::id).limit(most).select(case_entries::id).load(conn)?;
+    Ok(diesel::update(case_entries::table.filter(case_entries::id.eq_any(old))).set(case_entries::words.eq("")).execute(conn)?)
 }

@@ -3,6 +3,7 @@ use diesel::prelude::*;
 use super::{Account, Credentials, Role, Session};
 use crate::clock::Timestamp;
 use crate::db::schema::{accounts, ceremonies, links, login_places, passkeys, recovery_codes, sessions};
+use crate::db::text::{self, lower};
 use crate::db::types::text_enum;
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, LinkId, SessionId, SiteId};
@@ -55,21 +56,15 @@ pub fn search(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<Account>, Fa
     if small.is_empty() {
         return Ok(Vec::new());
     }
-    let part = |text: &str| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
     // As it was typed, too: SQLite's lower() knows no letters but ASCII ones.
-    let in_name = accounts::name.like(part(&typed)).escape('\\').or(lower(accounts::name).like(part(&small)).escape('\\'));
-    let found = accounts::table.filter(accounts::email_key.like(part(&small)).escape('\\').or(in_name));
+    let in_name = accounts::name.like(text::with(&typed)).escape('\\').or(lower(accounts::name).like(text::with(&small)).escape('\\'));
+    let found = accounts::table.filter(accounts::email_key.like(text::with(&small)).escape('\\').or(in_name));
     let mut found: Vec<Account> = found.order(accounts::id.desc()).limit(most).select(Account::as_select()).load(conn)?;
     if let Some(exact) = by_email(conn, &small)? {
         found.retain(|account| account.id != exact.id);
         found.insert(0, exact);
     }
     Ok(found)
-}
-
-diesel::define_sql_function! {
-    /// Lower case, of ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 pub(super) fn by_email(conn: &mut Conn, key: &str) -> Result<Option<Account>, Fault> {

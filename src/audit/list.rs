@@ -79,7 +79,7 @@ impl Event {
             Self::CaseClosed => "closed a case",
             Self::NoticeSent => "sent a notice",
             Self::AuditExported => "exported the audit log",
-            Self::Searched => "searched",
+            Self::SitesExported => "took a list of sites as a file",
             Self::MailboxCleared => "had a refusing mailbox tried again",
             Self::ContentErased => "erased addresses from the audit log",
         }

@@ -104,7 +104,7 @@ text_enum! {
         CaseClosed => "case_closed",
         NoticeSent => "notice_sent",
         AuditExported => "audit_exported",
-        Searched => "searched",
+        SitesExported => "sites_exported",
         ContentErased => "content_erased",
         MailboxCleared => "mailbox_cleared",
     }

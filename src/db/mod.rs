@@ -7,6 +7,7 @@ mod notices;
 mod pool;
 pub mod schema;
 pub mod secret;
+pub mod text;
 pub mod types;
 mod writer;
 

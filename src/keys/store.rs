@@ -7,6 +7,7 @@ use diesel::upsert::excluded;
 use super::{AccessKey, KeyHash, KeyKind, Permissions};
 use crate::clock::Timestamp;
 use crate::db::schema::{access_keys, key_networks};
+use crate::db::text::literal;
 use crate::db::{Conn, Fault, each};
 use crate::ids::{DeviceId, KeyId, SiteId};
 use crate::limits::Network;
@@ -265,7 +266,7 @@ pub fn beginning_with(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<Acce
             shorter.filter(access_keys::prefix.ge(text.to_owned()).and(access_keys::prefix.lt(beyond)))
         }
         Conn::Postgres(_) => {
-            let begins = format!("{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let begins = format!("{}%", literal(text));
             shorter.filter(access_keys::prefix.like(begins))
         }
     };

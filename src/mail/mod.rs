@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use address::EmailAddress;
 pub use cases::{CaseFacts, CaseLetter, CaseStep, Draft, Sign, draft, preview};
 pub use letters::*;
-pub use mailboxes::{Refusing, Slip, Topic, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
+pub use mailboxes::{Refusing, Slip, Topic, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
 pub use sender::{Carrier, Outbox, Sender};
 pub use sheet::Text;
 pub use store::{

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use super::{EmailAddress, Language, Recipient, SECRET_PLACE, Text, Topic, UNSUBSCRIBE_PLACE};
 use crate::clock::Timestamp;
 use crate::db::schema::{letters, mail_optouts, refusing_mailboxes};
+use crate::db::text::lower;
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, LeaseId, LetterId, SiteId};
 
@@ -250,11 +251,6 @@ pub enum Erase<'a> {
     AboutSite(SiteId),
     /// All to a mailbox, in small letters or as it is spelled, that no account got: likewise.
     ToMailbox(&'a str),
-}
-
-diesel::define_sql_function! {
-    /// Lower case, of ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
 /// Erases words and addresses of letters, of `most` at once: that there was a letter of a kind, and when, stays. Gives how many.

@@ -2,6 +2,7 @@
 //! step by step, each step a short transaction that can be the last one before a crash: the next begins where it stopped.
 
 use super::store;
+use crate::abuse;
 use crate::accounts::{self, Account};
 use crate::audit::{self, Actor, Event, Reason};
 use crate::broadcasts;
@@ -15,6 +16,7 @@ use crate::keys;
 use crate::mail::{self, AccountErased, Desk, Erase, Recipient};
 use crate::push;
 use crate::registrations;
+use crate::settings::live;
 use crate::sites::{self, Site, SiteError, SiteState};
 
 pub use super::store::{is_asked, under_way};
@@ -103,11 +105,11 @@ fn spellings(known: &Account) -> [String; 2] {
 /// went to it without one. `false`: there is nothing.
 fn forget_mailbox(tx: &mut Tx, now: Timestamp, mailbox: &str) -> Result<bool, EraseError> {
     let conn = tx.conn();
-    let naming = store::sites_naming(conn, mailbox, SITES_AT_ONCE)?;
+    let naming = sites::naming(conn, mailbox, SITES_AT_ONCE)?;
     for site in &naming {
         sites::forget_contact(conn, *site)?;
     }
-    let alerts = store::erase_alerts_to(conn, mailbox, AT_ONCE)?;
+    let alerts = registrations::erase_alerts_to(conn, mailbox, AT_ONCE)?;
     let letters = mail::erase(conn, now, Erase::ToMailbox(mailbox), AT_ONCE)?;
     Ok(!naming.is_empty() || alerts > 0 || letters > 0)
 }
@@ -134,7 +136,7 @@ fn clear(tx: &mut Tx, now: Timestamp, account: AccountId, site: &Site) -> Result
     keys::erase_networks(conn, site.id)?;
     idempotency::forget_all(conn, site.id)?;
     registrations::erase_persons(conn, site.id)?;
-    store::erase_appeals(conn, site.id, account)?;
+    abuse::erase_appeals(conn, site.id, account)?;
     Ok(sites::forget_owner(conn, site.id)?)
 }
 
@@ -142,9 +144,9 @@ fn clear(tx: &mut Tx, now: Timestamp, account: AccountId, site: &Site) -> Result
 fn end(tx: &mut Tx, desk: &Desk, now: Timestamp, known: &Account) -> Result<(), EraseError> {
     let account = known.id;
     for mailbox in spellings(known) {
-        store::erase_reporter(tx.conn(), &mailbox)?;
+        abuse::erase_reporter(tx.conn(), &mailbox)?;
     }
-    store::forget_in_settings(tx.conn(), account)?;
+    live::forget_account(tx.conn(), account)?;
     mail::forget_mailbox(tx.conn(), &known.email.to_lowercase())?;
     if let Some(to) = known.recipient().filter(|_| known.confirmed_at.is_some()) {
         let (to, letter) = (Recipient { account: None, ..to }, AccountErased { hub: desk.hub(), name: known.name.clone() });

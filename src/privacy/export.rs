@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::store;
+use crate::abuse::{self, Case, CaseFilter, Outcome};
 use crate::accounts::{self, Account};
 use crate::audit::{self, ActorKind};
 use crate::broadcasts;
@@ -19,7 +19,8 @@ use crate::keys::{self, Permissions};
 use crate::mail::{self, LetterState};
 use crate::push;
 use crate::registrations;
-use crate::sites::{self, Site};
+use crate::settings::Binding;
+use crate::sites::{self, Site, Terms};
 
 /// The name of the format. Another one where a reader of this one would be misled.
 pub const FORMAT: &str = "belfry-export/1";
@@ -27,6 +28,9 @@ pub const FORMAT: &str = "belfry-export/1";
 const AT_ONCE: i64 = 1_000;
 /// How many days of use are in memory at once.
 const DAYS: u32 = 60;
+/// How many cases are in memory at once, and how many entries of each.
+const CASES_AT_ONCE: i64 = 50;
+const ENTRIES: i64 = 1_000;
 
 /// A document on its way.
 pub struct Export {
@@ -54,7 +58,8 @@ enum List {
     Reports(SiteId, Option<Timestamp>),
     Plugins(SiteId, Option<Timestamp>),
     Broadcasts(SiteId, Option<BroadcastId>),
-    Cases(SiteId, Option<CaseId>),
+    /// And whether any was written: those that their owner may not see are passed over.
+    Cases(SiteId, Option<CaseId>, bool),
 }
 
 impl List {
@@ -67,7 +72,7 @@ impl List {
             Self::Devices(_, after) => after.is_none(),
             Self::Usage(_, after) | Self::Reports(_, after) | Self::Plugins(_, after) => after.is_none(),
             Self::Broadcasts(_, after) => after.is_none(),
-            Self::Cases(_, after) => after.is_none(),
+            Self::Cases(_, _, begun) => !begun,
         }
     }
 }
@@ -130,9 +135,11 @@ impl Export {
             .into_iter()
             .map(|(made, used)| json!({"kind": "recovery_code", "added_at": time(made), "last_used_at": maybe(used)}));
         let totp = factors.totp.then(|| json!({"kind": "totp"}));
-        let views = store::views_of(conn, id)?
-            .into_iter()
-            .map(|(name, query, shared, at)| json!({"name": name, "query": query, "shared": shared, "created_at": time(at)}));
+        // What others share is theirs.
+        let own = sites::views_of(conn, id)?.into_iter().filter(|view| view.account_id == id);
+        let views = own.map(
+            |view| json!({"name": view.name, "query": view.listing().query(), "shared": view.shared, "created_at": time(view.created_at)}),
+        );
         let optouts = mail::optouts_of(conn, &self.account.email.to_lowercase())?.into_iter();
         let optouts = optouts.map(|(topic, at)| json!({"topic": topic, "since": time(at)}));
         let head = json!({
@@ -180,7 +187,7 @@ impl Export {
             ("],\"reports\":[", List::Reports(id, None)),
             ("],\"plugins\":[", List::Plugins(id, None)),
             ("],\"broadcasts\":[", List::Broadcasts(id, None)),
-            ("],\"cases\":[", List::Cases(id, None)),
+            ("],\"cases\":[", List::Cases(id, None, false)),
         ];
         let steps = lists.into_iter().flat_map(|(words, list)| [text(words), Step::List(list)]).collect::<Vec<_>>();
         self.before_all(steps.into_iter().chain([text("]}"), Step::Site(Some(id))]));
@@ -214,7 +221,7 @@ impl Export {
             List::Audit(after) => {
                 let page = audit::of_account(conn, account, after, AT_ONCE)?;
                 let about: Vec<SiteId> = page.iter().filter_map(|entry| entry.site_id).collect();
-                let owned = store::owned_of(conn, account, &about)?;
+                let owned = sites::owned_among(conn, account, &about)?;
                 (page.iter().map(|entry| act(entry, account, &owned)).collect(), page.last().map(|last| List::Audit(last.seq)))
             }
             List::Keys(site, before) => {
@@ -255,10 +262,12 @@ impl Export {
                 });
                 (rows.collect(), page.last().map(|last| List::Broadcasts(site, Some(last.id))))
             }
-            List::Cases(site, after) => {
-                let page = store::cases_of(conn, site, after, 50)?;
-                let rows = page.iter().map(|row| case(conn, row, account)).collect::<Result<_, Fault>>()?;
-                (rows, page.last().map(|last| List::Cases(site, Some(last.id))))
+            List::Cases(site, after, begun) => {
+                let page = abuse::list(conn, &CaseFilter { site: Some(site), after, ..CaseFilter::default() }, CASES_AT_ONCE)?;
+                let told = page.iter().map(|one| case(conn, one, account)).collect::<Result<Vec<_>, Fault>>()?;
+                let told: Vec<Value> = told.into_iter().flatten().collect();
+                let rest = page.last().map(|last| List::Cases(site, Some(last.id), begun || !told.is_empty()));
+                (told, rest)
             }
         })
     }
@@ -291,13 +300,15 @@ fn site_object(site: &Site) -> Value {
 }
 
 fn terms(conn: &mut Conn, site: SiteId) -> Result<Value, Fault> {
-    let brake = store::brake_of(conn, site)?.map(|(per_second, per_day, enrol, until)| {
-        json!({"push_per_second": per_second, "push_per_day": per_day, "enrol_per_second": enrol, "until": time(until)})
+    let brake = sites::brake_of(conn, site)?.map(|brake| {
+        json!({"push_per_second": brake.push_per_second, "push_per_day": brake.push_per_day,
+            "enrol_per_second": brake.enrol_per_second, "until": time(brake.until)})
     });
-    let own = store::terms_of(conn, site)?.map(|terms| {
-        json!({"binding": terms.binding, "max_site_users": terms.max_site_users, "push_per_second": terms.push_per_second,
-            "push_burst": terms.push_burst, "push_per_day": terms.push_per_day, "enrol_per_second": terms.enrol_per_second,
-            "enrol_burst": terms.enrol_burst})
+    let (own, binding) = (sites::terms(conn, site)?, sites::binding(conn, site)?);
+    let own = (own != Terms::default() || binding.is_some()).then(|| {
+        json!({"binding": binding.map(Binding::as_str), "max_site_users": own.max_site_users, "push_per_second": own.push_per_second,
+            "push_burst": own.push_burst, "push_per_day": own.push_per_day, "enrol_per_second": own.enrol_per_second,
+            "enrol_burst": own.enrol_burst})
     });
     Ok(json!({"own": own, "slowed_down": brake}))
 }
@@ -344,12 +355,17 @@ fn act(entry: &audit::Entry, account: AccountId, owned: &HashSet<SiteId>) -> Val
         "before": parsed(entry.before.as_deref().filter(|_| whole)), "after": parsed(entry.after.as_deref().filter(|_| whole))})
 }
 
-fn case(conn: &mut Conn, row: &store::CaseRow, account: AccountId) -> Result<Value, Fault> {
-    let entries = store::entries_for(conn, row.id, 1_000)?.into_iter().map(|entry| {
+/// A case as its owner may see it. `None`: nothing of it was told to them.
+fn case(conn: &mut Conn, case: &Case, account: AccountId) -> Result<Option<Value>, Fault> {
+    let entries = abuse::entries_of(conn, case.id, ENTRIES)?.into_iter().filter(|entry| entry.kind.is_for_owner());
+    let entries = entries.map(|entry| {
         let own = entry.actor_id == Some(account);
-        json!({"at": time(entry.at), "kind": entry.kind, "by": if own { "you" } else { "team" }, "words": entry.words})
+        json!({"at": time(entry.at), "kind": entry.kind.as_str(), "by": if own { "you" } else { "team" }, "words": entry.words})
     });
-    Ok(json!({"number": row.number, "state": row.state, "outcome": row.outcome, "opened_at": time(row.opened_at),
-        "appealed_at": maybe(row.appealed_at), "answered_at": maybe(row.answered_at), "closed_at": maybe(row.closed_at),
-        "entries": entries.collect::<Vec<_>>()}))
+    let entries: Vec<Value> = entries.collect();
+    Ok((!entries.is_empty()).then(|| {
+        json!({"number": case.number, "state": case.state.as_str(), "outcome": case.outcome.map(Outcome::as_str),
+            "opened_at": time(case.opened_at), "appealed_at": maybe(case.appealed_at), "answered_at": maybe(case.answered_at),
+            "closed_at": maybe(case.closed_at), "entries": entries})
+    }))
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::store;
+use crate::abuse;
 use crate::audit::{self, Actor};
 use crate::clock::Timestamp;
 use crate::db::Tx;
@@ -59,8 +59,8 @@ pub fn step(tx: &mut Tx, now: Timestamp, kept: Kept, periods: &Privacy) -> Resul
         Kept::Networks => keys::trim_networks(tx.conn(), now - NETWORKS_FOR, AT_ONCE)?,
         Kept::NetworksOfEndedKeys => keys::erase_networks_of_ended(tx.conn(), now - NETWORKS_FOR, AT_ONCE)?,
         Kept::AuditAddresses => audit::forget_addresses(tx, now, Actor::Hub, now - periods.audit_addresses_for, AT_ONCE)?,
-        Kept::Reports => store::trim_reports(tx.conn(), now - periods.reports_for, AT_ONCE)?,
-        Kept::Cases => store::erase_entries(tx.conn(), now - periods.cases_for, AT_ONCE)?,
+        Kept::Reports => abuse::trim_reports(tx.conn(), now - periods.reports_for, AT_ONCE)?,
+        Kept::Cases => abuse::erase_words(tx.conn(), now - periods.cases_for, AT_ONCE)?,
     };
     Ok(i64::try_from(erased).unwrap_or(0) < AT_ONCE)
 }

@@ -182,3 +182,39 @@ async fn write(tallies: Vec<Tally>, db: Db) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::db::Address;
+
+    /// Whoever looks at a page while counts are written may close it.
+    #[tokio::test]
+    async fn what_could_not_be_written_is_kept_though_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Address::Sqlite(folder.path().join("belfry.db"))).unwrap();
+        db.migrate().unwrap();
+        let (counts, now) = (Counts::default(), Timestamp::from_micros(1_790_000_000_000_000));
+        let tally = counts.worker();
+        // There is no such site, so that the database refuses it.
+        let site = SiteId::new(now);
+        tally.note(site, Noted::new(now, "delivered", "app", String::new(), 1));
+        {
+            let flush = counts.flush(&db);
+            tokio::pin!(flush);
+            tokio::select! {
+                biased;
+                _ = &mut flush => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        let kept = async {
+            while !tally.take().contains_key(&site) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), kept).await.expect("what was counted is kept");
+    }
+}

@@ -22,5 +22,5 @@ pub use model::{Meets, Registration, Signature, UnknownToken};
 pub use plugins::{AiUse, PluginKind, Plugins, shown_ai, shown_plugins};
 pub use report::{Identity, Report};
 pub use secret::{HubToken, Prints, SiteSecret, Siteid};
-pub use store::{HistoryRow, PluginRow, history, latest, latest_plugins, moved_hub, of_site};
+pub use store::{HistoryRow, PluginRow, erase_alerts_to, history, latest, latest_plugins, moved_hub, of_site};
 pub use store::{erase_persons, plugins_after, reports_after};

@@ -6,6 +6,7 @@ use super::model::Registration;
 use super::secret::Prints;
 use crate::clock::Timestamp;
 use crate::db::schema::{plugin_reports, registrations, site_reports, sites};
+use crate::db::text::lower_if_any;
 use crate::db::{Conn, Fault, each};
 use crate::ids::{RegistrationId, SiteId};
 use crate::sites::{Site, SiteState, SiteUrl};
@@ -276,4 +277,16 @@ pub(super) fn trim_reports(conn: &mut Conn, days_before: Timestamp, months_befor
     diesel::delete(site_reports::table.filter(site_reports::day.lt(days_before))).execute(conn)?;
     diesel::delete(plugin_reports::table.filter(plugin_reports::month.lt(months_before))).execute(conn)?;
     Ok(())
+}
+
+/// Erases a mailbox, in small letters or as it is spelled, where Moodles have named it for their mails on security; `most` at
+/// once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_alerts_to(conn: &mut Conn, email: &str, most: i64) -> Result<usize, Fault> {
+    let theirs = registrations::table.filter(lower_if_any(registrations::alerts_email).eq(email).or(registrations::alerts_email.eq(email)));
+    let found: Vec<RegistrationId> = theirs.order(registrations::id).limit(most).select(registrations::id).load(conn)?;
+    let named = registrations::table.filter(registrations::id.eq_any(found));
+    Ok(diesel::update(named).set(registrations::alerts_email.eq(None::<String>)).execute(conn)?)
 }

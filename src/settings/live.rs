@@ -14,7 +14,7 @@ use super::{Abuse, Devices, Keys, Limits, Reader, Registration, Shown};
 use crate::clock::Timestamp;
 use crate::db::{Conn, Fault};
 use crate::ids::AccountId;
-pub use store::{forget, set, told};
+pub use store::{forget, forget_account, set, told};
 
 /// Where such a value comes from, in the words of [`Shown`].
 const SOURCE: &str = "changed by the team";

@@ -2,7 +2,7 @@
 
 mod store;
 
-pub use store::{attention, cases, count_devices, count_states};
+pub use store::{attention, count_devices, count_states};
 
 /// Each counted up to a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,17 +15,6 @@ pub struct Attention {
     pub in_grace: usize,
     /// Registered by the form within a month, and not proved for three days.
     pub unproved: usize,
-}
-
-/// What of the cases waits for somebody, each counted up to a bound. For the room of cases to say, once it is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cases {
-    /// Nobody of the team has looked at them.
-    pub unseen: usize,
-    /// The site's owner has answered, and the team has not.
-    pub appeals: usize,
-    /// Reports of the public that belong to no case.
-    pub reports: usize,
 }
 
 /// How many there are, where counting all would take too long.

@@ -32,8 +32,8 @@ pub use newcomers::{
 pub use saved::{MOST_VIEWS, NewView, View, ViewName, drop_view, save_view, views_of};
 pub use store::{all_of_account, forget_contact, forget_owner};
 pub use store::{
-    at_address, binding, count_active, count_all, count_held_beside, find, find_all, ids_after, newcomers, of_account, owned_by, pending,
-    rivals, users_of,
+    at_address, binding, count_active, count_all, count_held_beside, find, find_all, ids_after, naming, newcomers, of_account, owned_among,
+    owned_by, pending, rivals, users_of,
 };
 pub use terms::{Special, Terms, all_special, max_users, set_terms, special, terms};
 pub use url::SiteUrl;

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
@@ -5,6 +7,7 @@ use super::listing::{forget_words, keep_words};
 use super::{NewSite, Site, SiteState, SiteUrl};
 use crate::clock::Timestamp;
 use crate::db::schema::{site_terms, sites};
+use crate::db::text::lower_if_any;
 use crate::db::{Conn, Fault, each};
 use crate::ids::{AccountId, SiteId};
 use crate::settings::Binding;
@@ -391,4 +394,22 @@ pub fn users_of(conn: &mut Conn, ids: &[SiteId]) -> Result<Vec<(SiteId, u64)>, F
 /// When the database does not answer.
 pub fn ids_after(conn: &mut Conn, from: SiteId, most: i64) -> Result<Vec<SiteId>, Fault> {
     Ok(sites::table.filter(sites::id.ge(from)).order(sites::id).select(sites::id).limit(most).load(conn)?)
+}
+
+/// Sites that name a mailbox, in small letters or as it is spelled, as their contact; `most` at once.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn naming(conn: &mut Conn, email: &str, most: i64) -> Result<Vec<SiteId>, Fault> {
+    let theirs = sites::table.filter(lower_if_any(sites::contact_email).eq(email).or(sites::contact_email.eq(email)));
+    Ok(theirs.order(sites::id).limit(most).select(sites::id).load(conn)?)
+}
+
+/// Which of these sites belong to an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn owned_among(conn: &mut Conn, account: AccountId, of: &[SiteId]) -> Result<HashSet<SiteId>, Fault> {
+    let owned = sites::table.filter(sites::account_id.eq(account).and(sites::id.eq_any(of))).select(sites::id);
+    Ok(owned.load::<SiteId>(conn)?.into_iter().collect())
 }

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors};
 use crate::hub::Hub;
 use crate::visit::Staff;
+use crate::web::sheet::{self, cell};
 
 /// How many entries of a file are in memory at once.
 const AT_ONCE: i64 = 2_000;
@@ -90,15 +91,11 @@ const COLUMNS: [&str; 15] = [
 ];
 
 fn csv_lines(found: &[Entry], with_columns: bool) -> anyhow::Result<Bytes> {
-    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if with_columns {
-        file.write_record(COLUMNS)?;
-    }
-    for entry in found {
+    let rows = found.iter().map(|entry| {
         let text = |text: &Option<String>| cell(text.as_deref().unwrap_or_default());
         let id = |id: Option<String>| id.unwrap_or_default();
         let seal = entry.seal();
-        file.write_record([
+        [
             entry.seq.to_string(),
             entry.at.sortable(),
             entry.actor_kind.as_str().to_owned(),
@@ -114,14 +111,9 @@ fn csv_lines(found: &[Entry], with_columns: bool) -> anyhow::Result<Bytes> {
             entry.erased_at.map(Timestamp::sortable).unwrap_or_default(),
             seal.version.to_string(),
             seal.hash,
-        ])?;
-    }
-    Ok(file.into_inner().map_err(csv::IntoInnerError::into_error)?.into())
-}
-
-/// A text in a cell. What a spreadsheet would take for a formula begins with an apostrophe.
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+        ]
+    });
+    sheet::rows(with_columns.then_some(COLUMNS), rows)
 }
 
 fn json_lines(found: &[Entry]) -> Bytes {

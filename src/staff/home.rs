@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::needs::{self, Need, Seen};
 use super::sites::SiteRow;
+use crate::abuse;
 use crate::accounts::team;
 use crate::audit;
 use crate::error::Error;
@@ -72,7 +73,7 @@ pub async fn show(hub: Data<Hub>, staff: Staff) -> Result<HttpResponse, Error> {
         let pending = sites::pending(conn, HELD)?;
         let pending = super::sites::with_owners(conn, pending)?;
         let seen = Seen {
-            cases: attention::cases(conn, needs::COUNTED)?,
+            cases: abuse::counts(conn)?,
             sites: attention::attention(conn, now, needs::COUNTED)?,
             letters: ledger::stuck(conn, now, needs::COUNTED)?,
             hours: push::hub_by_hours(conn, now, 24)?,

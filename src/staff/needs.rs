@@ -1,11 +1,12 @@
 //! What needs somebody of the team, in the order of urgency, each with where it is dealt with.
 
+use crate::abuse::Counts;
 use crate::hub::Hub;
 use crate::jobs::Job;
 use crate::mail::ledger::Stuck;
 use crate::push::HubHour;
 use crate::settings::{GatewayName, Profile};
-use crate::sites::attention::{Attention, Cases};
+use crate::sites::attention::Attention;
 use crate::web::filters;
 
 /// Up to how many of each are counted: beyond that the exact number helps nobody.
@@ -15,7 +16,7 @@ const TROUBLE_PERCENT: u64 = 1;
 
 /// What was found out of the hub.
 pub struct Seen {
-    pub cases: Cases,
+    pub cases: Counts,
     pub sites: Attention,
     pub letters: Stuck,
     /// The pushes of the last hours, oldest first.
@@ -133,9 +134,10 @@ pub fn needs(hub: &Hub, seen: &Seen) -> Vec<Need> {
     );
     gateways(&mut list, &seen.hours);
     let cases = ("/staff/abuse", "Look at the cases");
-    need(&mut list, "bad", seen.cases.unseen, "new cases that nobody has looked at.", cases);
-    need(&mut list, "bad", seen.cases.appeals, "appeals wait for an answer.", cases);
-    need(&mut list, "warn", seen.cases.reports, "reports of the public belong to no case yet.", cases);
+    let number = |counted: i64| usize::try_from(counted).unwrap_or(0);
+    need(&mut list, "bad", number(seen.cases.unseen), "cases that nobody has looked at yet.", cases);
+    need(&mut list, "bad", number(seen.cases.appeals), "appeals wait for an answer.", ("/staff/abuse?tab=waiting", "Answer them"));
+    need(&mut list, "warn", number(seen.cases.loose_reports), "reports of the public belong to no case yet.", cases);
     settings(&mut list, hub, seen.moved);
     need(&mut list, "bad", failing(hub, &seen.jobs), "jobs failed when they last ran.", ("/staff/jobs", "Look at the jobs"));
     // Without a server nothing is late: letters wait for it, which is told of already.

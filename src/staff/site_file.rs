@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::sites::{self, COUNTED, Listing, Place, ProofKind, PushOff, Site};
 use crate::visit::Staff;
+use crate::web::sheet::{self, cell};
 
 /// How many sites of a file are in memory at once.
 const EXPORTED_AT_ONCE: usize = 2_000;
@@ -103,12 +104,8 @@ fn push_word(site: &Site, max_users: u64) -> &'static str {
 fn lines(hub: &Hub, found: &[(Site, Option<Account>)], with_columns: bool) -> anyhow::Result<Bytes> {
     let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
     let text = |text: Option<&String>| cell(text.map(String::as_str).unwrap_or_default());
-    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if with_columns {
-        file.write_record(COLUMNS)?;
-    }
-    for (site, owner) in found {
-        file.write_record([
+    let rows = found.iter().map(|(site, owner)| {
+        [
             site.id.to_string(),
             cell(&site.name),
             cell(&site.url),
@@ -127,14 +124,9 @@ fn lines(hub: &Hub, found: &[(Site, Option<Account>)], with_columns: bool) -> an
             time(site.held_since),
             time(site.over_limit_since),
             text(site.state_reason.as_ref()),
-        ])?;
-    }
-    Ok(file.into_inner().map_err(csv::IntoInnerError::into_error)?.into())
-}
-
-/// A text in a cell. What a spreadsheet would take for a formula begins with an apostrophe.
-fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+        ]
+    });
+    sheet::rows(with_columns.then_some(COLUMNS), rows)
 }
 
 /// `GET /staff/sites.csv`: all of a list, page by page, however many there are. It has people's addresses in it: who took
@@ -148,7 +140,7 @@ pub async fn download(hub: Data<Hub>, staff: Staff, req: HttpRequest) -> Result<
     let (listing, now, by) = (asked.listing, hub.clock.now(), staff.actor());
     // Not by which words: they may be somebody's address, which would stay in the log.
     let noted = Some("/staff/sites.csv");
-    hub.db.write(move |tx| audit::note(tx, now, by, Event::Searched, audit::About::default(), noted)).await?;
+    hub.db.write(move |tx| audit::note(tx, now, by, Event::SitesExported, audit::About::default(), noted)).await?;
     let wanted = listing.clone();
     let read = hub.db.read(move |conn| {
         let many = sites::count(conn, &wanted.filter, now)? > COUNTED;
@@ -164,19 +156,4 @@ pub async fn download(hub: Data<Hub>, staff: Staff, req: HttpRequest) -> Result<
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"sites-{day}.csv\"")))
             .streaming(stream::try_unfold(export, Export::part)),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_begins_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"] {
-            assert_eq!(cell(text), format!("'{text}"));
-        }
-        for text in ["", "School", "a=b", "'=1"] {
-            assert_eq!(cell(text), text);
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod fields;
 pub mod filters;
 mod page;
 mod respond;
+pub mod sheet;
 
 pub use assets::{Assets, serve as serve_asset};
 pub use chart::{Bar, Chart, Measured, One};

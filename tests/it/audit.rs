@@ -590,3 +590,15 @@ async fn whatever_is_typed_into_the_teams_searches_is_no_fault_of_the_hub() {
     assert!(admin.get("/staff/search?q=%00").await.status.as_u16() < 500);
     assert!(admin.get("/staff/audit?to=9999-12-31").await.status.as_u16() < 500);
 }
+
+#[actix_web::test]
+async fn the_log_is_checked_once_at_a_time() {
+    let hub = TestHub::start().await;
+    let mut admin = hub.person("admin@hub.example", Some(Role::Admin)).await;
+    let walk = hub.hub.doors.audit_walk.clone().try_acquire_owned().unwrap();
+    let busy = admin.post("/staff/audit/verify", &[]).await;
+    assert_eq!(busy.status.as_u16(), 409);
+    assert!(busy.body.contains("being checked already"), "{}", busy.body);
+    drop(walk);
+    assert_eq!(admin.post("/staff/audit/verify", &[]).await.status.as_u16(), 200);
+}

@@ -789,6 +789,22 @@ async fn a_passkey_logs_in_by_itself() {
 }
 
 #[actix_web::test]
+async fn an_account_has_twenty_passkeys_at_most_whenever_they_were_asked_for() {
+    let hub = TestHub::with(&NAMED).await;
+    let mut ada = hub.person(ADA, None).await;
+    for _ in 0..19 {
+        add_passkey(&mut ada).await;
+    }
+    let (one, other) = (ask(&mut ada, "/account/passkeys/begin").await, ask(&mut ada, "/account/passkeys/begin").await);
+    let mut devices = [Authenticator::new(), Authenticator::new()];
+    let last = devices[0].create(&one);
+    assert!(matches!(send(&mut ada, "/account/passkeys", &one, &last).await.status.as_u16(), 201 | 303));
+    let beyond = devices[1].create(&other);
+    assert_eq!(send(&mut ada, "/account/passkeys", &other, &beyond).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(ada.get("/account/security").await.body.matches("aria-label=\"Remove the passkey").count(), 20);
+}
+
+#[actix_web::test]
 async fn a_passkey_is_a_second_factor_too() {
     let hub = TestHub::with(&NAMED).await;
     account(&hub, ADA, None).await;

@@ -458,7 +458,7 @@ async fn a_file_has_the_same_sites_and_no_formulas() {
     assert_eq!(analyst.get("/staff/sites.csv").await.status, StatusCode::FORBIDDEN);
     assert!(!analyst.get("/staff/sites").await.body.contains("sites.csv"));
     let noted = hub.hub.db.read(|conn| {
-        let of_lists = log::table.filter(log::event.eq(Event::Searched)).order(log::seq);
+        let of_lists = log::table.filter(log::event.eq(Event::SitesExported)).order(log::seq);
         Ok::<_, Fault>(of_lists.select((log::reason, log::address)).load::<(Option<String>, Option<String>)>(conn)?)
     });
     let noted = noted.await.unwrap();

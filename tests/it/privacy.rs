@@ -73,7 +73,7 @@ async fn give_case(hub: &TestHub, site: SiteId, owner: AccountId, closed: bool) 
         let life = (c::opened_at.eq(now), c::changed_at.eq(now), c::closed_at.eq(closed.then_some(now)));
         let own = (c::id.eq(id), c::number.eq(1_i64), c::site_id.eq(site), c::state.eq(if closed { "closed" } else { "open" }));
         diesel::insert_into(c::table)
-            .values((own, life, c::opened_by.eq("hub"), c::round.eq(1_i64), c::revision.eq(1_i64)))
+            .values((own, life, c::opened_by.eq("flood"), c::round.eq(1_i64), c::revision.eq(1_i64)))
             .execute(conn)?;
         for (kind, words, actor) in [("appeal", "My own words", Some(owner)), ("note", "Looks fishy", None)] {
             let entry = (e::id.eq(EntryId::new(now)), e::case_id.eq(id), e::at.eq(now), e::kind.eq(kind), e::words.eq(words));
@@ -83,6 +83,25 @@ async fn give_case(hub: &TestHub, site: SiteId, owner: AccountId, closed: bool) 
     })
     .await;
     id
+}
+
+#[actix_web::test]
+async fn an_export_tells_of_no_case_that_was_not_told() {
+    let hub = TestHub::start().await;
+    let site = ada(&hub).await;
+    let case = give_case(&hub, site.id, site.account, false).await;
+    let cases_in_a_copy = async || {
+        let mut owner = hub.person(ADA, None).await;
+        owner.post("/account/export", &[]).await.json()["sites"][0]["cases"].as_array().map(Vec::len)
+    };
+    assert_eq!(cases_in_a_copy().await, Some(1));
+    write(&hub, move |conn| {
+        use schema::case_entries as e;
+        diesel::delete(e::table.filter(e::case_id.eq(case).and(e::kind.eq("appeal")))).execute(conn)?;
+        Ok(())
+    })
+    .await;
+    assert_eq!(cases_in_a_copy().await, Some(0));
 }
 
 #[actix_web::test]

@@ -1,5 +1,7 @@
 //! Every route × every role, from the router's own rows: a route without a rule can't be added.
 
+use std::time::Duration;
+
 use actix_web::http::{Method, StatusCode};
 use belfry::accounts::Role;
 use belfry::keys::KeyKind;
@@ -150,6 +152,26 @@ async fn each_page_lets_in_whom_its_row_says_and_shows_nobody_what_is_anothers()
             }
         }
     }
+}
+
+/// What does harm in the wrong hands asks again who it is, once a login is a while ago; and it is this that does.
+#[actix_web::test]
+async fn what_does_harm_asks_again_who_it_is() {
+    let hub = TestHub::start().await;
+    let mut owner = hub.person("owner@school.example", None).await;
+    let mut admin = hub.person("admin@hub.example", Some(Role::Admin)).await;
+    hub.clock.advance(Duration::from_secs(16 * 60));
+    let things = Things::made(&hub).await;
+    let mut asking = Vec::new();
+    for row in routes::page_rows().iter().filter(|row| matches!(row.who, Who::AccountSure | Who::StaffSure(_))) {
+        assert_eq!(row.method, Method::POST, "{}: only a form can be kept", row.path);
+        let browser = if row.who == Who::AccountSure { &mut owner } else { &mut admin };
+        let answer = browser.post(&things.filled(row).0, &FIELDS).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", row.path);
+        assert!(answer.body.contains("<h1>Confirm that it is you</h1>"), "{}: {}", row.path, answer.body);
+        asking.push(row.path);
+    }
+    insta::assert_snapshot!(asking.join("\n"));
 }
 
 /// The program's rows by their scopes, read from its text: a table that nobody walks would be a hole in these tests.

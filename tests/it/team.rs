@@ -299,7 +299,7 @@ async fn home_shows_each_kind_of_trouble_and_goes_calm_again() {
     );
     let hour = now.hour().sortable();
     let kinds: [(&str, &str, String, String); 8] = [
-        ("new cases", "/staff/abuse", opened, format!("UPDATE cases SET seen_at = '{at}'")),
+        ("cases that nobody has looked at yet", "/staff/abuse", opened, format!("UPDATE cases SET seen_at = '{at}'")),
         (
             "appeals wait",
             "/staff/abuse",

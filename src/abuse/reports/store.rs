@@ -3,7 +3,8 @@ use diesel::prelude::*;
 use super::super::model::Report;
 use super::NewReport;
 use crate::clock::Timestamp;
-use crate::db::schema::abuse_reports;
+use crate::db::schema::{abuse_reports, cases};
+use crate::db::text::lower_if_any;
 use crate::db::{Conn, Fault};
 use crate::ids::{CaseId, ReportId, SiteId};
 
@@ -90,4 +91,28 @@ pub(in super::super) fn settle_of(conn: &mut Conn, case: CaseId, now: Timestamp)
     let of_case = abuse_reports::table.filter(abuse_reports::case_id.eq(case).and(abuse_reports::done_at.is_null()));
     diesel::update(of_case).set(abuse_reports::done_at.eq(now)).execute(conn)?;
     Ok(())
+}
+
+/// Erases a mailbox, in small letters or as it is spelled, from the reports that came from it. What they tell of a site stays.
+///
+/// # Errors
+/// When it can't be written.
+pub fn erase_reporter(conn: &mut Conn, email: &str) -> Result<(), Fault> {
+    let spelled = lower_if_any(abuse_reports::reporter_email).eq(email).or(abuse_reports::reporter_email.eq(email));
+    let theirs = abuse_reports::table.filter(spelled);
+    diesel::update(theirs).set((abuse_reports::reporter_email.eq(None::<String>), abuse_reports::network.eq(""))).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes reports whose case was closed before a moment, or that were settled without one; `most` at once. Gives how many.
+///
+/// # Errors
+/// When it can't be written.
+pub fn trim_reports(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize, Fault> {
+    let closed = cases::table.filter(cases::closed_at.lt(before)).select(cases::id.nullable());
+    let with_case = abuse_reports::case_id.eq_any(closed);
+    let without = abuse_reports::case_id.is_null().and(abuse_reports::done_at.lt(before));
+    let over = abuse_reports::table.filter(with_case.or(without)).order(abuse_reports::id).limit(most);
+    let over: Vec<ReportId> = over.select(abuse_reports::id).load(conn)?;
+    Ok(diesel::delete(abuse_reports::table.filter(abuse_reports::id.eq_any(over))).execute(conn)?)
 }

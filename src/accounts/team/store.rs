@@ -5,16 +5,12 @@ use diesel::prelude::*;
 use crate::accounts::{Account, Role};
 use crate::clock::Timestamp;
 use crate::db::schema::{accounts, erasures, passkeys, sessions};
+use crate::db::text::{self, lower};
 use crate::db::{Conn, Fault};
 use crate::ids::AccountId;
 
 /// How many members of the team are listed at most.
 const TEAM: i64 = 500;
-
-diesel::define_sql_function! {
-    /// Lower case, of ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
 
 pub(super) fn set_role(conn: &mut Conn, id: AccountId, role: Option<Role>) -> Result<(), Fault> {
     let changed = (accounts::role.eq(role), accounts::revision.eq(accounts::revision + 1));
@@ -112,9 +108,8 @@ pub fn search(conn: &mut Conn, query: &Query, most: i64) -> Result<Vec<Member>, 
     // No stored text has control characters, and PostgreSQL takes no NUL.
     let words: String = query.words.chars().filter(|c| !c.is_control()).collect();
     for word in words.split_whitespace().take(8) {
-        let pattern = |word: &str| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         // As it was typed, too: SQLite's lower() knows no letters but ASCII ones.
-        let (typed, small) = (pattern(word), pattern(&word.to_lowercase()));
+        let (typed, small) = (text::with(word), text::with(&word.to_lowercase()));
         let in_name = accounts::name.like(typed).escape('\\').or(lower(accounts::name).like(small.clone()).escape('\\'));
         found = found.filter(in_name.or(accounts::email_key.like(small).escape('\\')));
     }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::{Shelf, Stuck, Which};
 use crate::clock::Timestamp;
 use crate::db::schema::{letters, refusing_mailboxes};
+use crate::db::text::{self, lower};
 use crate::db::{Conn, Fault};
 use crate::ids::{AccountId, LetterId};
 use crate::mail::Posted;
@@ -13,11 +14,6 @@ use crate::mail::Posted;
 const LATE: Duration = Duration::from_secs(15 * 60);
 /// For how long a letter that was given up is worth a look.
 const RECENT: Duration = Duration::from_secs(7 * 86_400);
-
-diesel::define_sql_function! {
-    /// Lower case, of ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
 
 /// Letters that are asked for, newest first.
 ///
@@ -33,8 +29,7 @@ pub fn list(conn: &mut Conn, shelf: &Shelf, most: i64) -> Result<Vec<Posted>, Fa
     }
     let mailbox: String = shelf.mailbox.trim().to_lowercase().chars().filter(|c| !c.is_control()).collect();
     if !mailbox.is_empty() {
-        let escaped = mailbox.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query = query.filter(lower(letters::to_address).like(format!("%{escaped}%")).escape('\\'));
+        query = query.filter(lower(letters::to_address).like(text::with(&mailbox)).escape('\\'));
     }
     if let Some(before) = shelf.before {
         query = query.filter(letters::id.lt(before));

@@ -4,7 +4,7 @@ mod slip;
 mod store;
 
 pub use slip::Slip;
-pub use store::{Refusing, count_refusing, forget, is_refusing, is_stopped, refusing, restart, stop};
+pub use store::{Refusing, count_refusing, is_refusing, is_stopped, refusing, restart, stop};
 pub(super) use store::{accepts, refuses};
 
 use crate::db::types::text_enum;

@@ -89,13 +89,3 @@ pub fn is_refusing(conn: &mut Conn, mailbox: &str) -> Result<Option<Refusing>, F
 pub fn count_refusing(conn: &mut Conn) -> Result<i64, Fault> {
     Ok(refusing_mailboxes::table.count().get_result(conn)?)
 }
-
-/// Forgets what a mailbox ([`EmailAddress::key`](crate::mail::EmailAddress::key)) wants and takes: for whoever is erased.
-///
-/// # Errors
-/// When it can't be written.
-pub fn forget(conn: &mut Conn, mailbox: &str) -> Result<(), Fault> {
-    accepts(conn, mailbox)?;
-    diesel::delete(mail_optouts::table.filter(mail_optouts::email_key.eq(mailbox))).execute(conn)?;
-    Ok(())
-}

@@ -42,3 +42,13 @@ pub fn forget(tx: &mut Tx, name: &str) -> Result<bool, Fault> {
     tx.alone()?;
     Ok(diesel::delete(live_settings::table.find(name)).execute(tx.conn())? > 0)
 }
+
+/// Takes an account's name from what it has said; that stays.
+///
+/// # Errors
+/// When it can't be written.
+pub fn forget_account(conn: &mut Conn, account: AccountId) -> Result<(), Fault> {
+    let theirs = live_settings::table.filter(live_settings::account_id.eq(account));
+    diesel::update(theirs).set(live_settings::account_id.eq(None::<AccountId>)).execute(conn)?;
+    Ok(())
+}

@@ -3,11 +3,11 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{About, Attention, Cases};
+use super::{About, Attention};
 use crate::clock::Timestamp;
-use crate::db::schema::{abuse_reports, cases, sites};
+use crate::db::schema::sites;
 use crate::db::{Conn, Fault};
-use crate::ids::{CaseId, ReportId, SiteId};
+use crate::ids::SiteId;
 use crate::sites::SiteState;
 
 /// How long whoever has registered a site has at least to prove it before the team looks at it: to the end of that day.
@@ -40,23 +40,6 @@ pub fn attention(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Attention
         over_limit: over.filter(stands()).filter(wanted()).limit(most).select(sites::id).load::<SiteId>(conn)?.len(),
         in_grace: grace.filter(stands()).filter(wanted()).limit(most).select(sites::id).load::<SiteId>(conn)?.len(),
         unproved: recent.limit(most).select(sites::id).load::<SiteId>(conn)?.len(),
-    })
-}
-
-/// What of the cases waits for somebody, each counted up to `most`.
-///
-/// # Errors
-/// When the database does not answer.
-pub fn cases(conn: &mut Conn, most: i64) -> Result<Cases, Fault> {
-    let open = cases::table.filter(cases::state.eq("open"));
-    let unseen = open.filter(cases::seen_at.is_null()).limit(most).select(cases::id).load::<CaseId>(conn)?.len();
-    let unanswered = cases::answered_at.is_null().or(cases::appealed_at.nullable().gt(cases::answered_at));
-    let appeals = open.filter(cases::appealed_at.is_not_null()).filter(unanswered);
-    let loose = abuse_reports::table.filter(abuse_reports::done_at.is_null().and(abuse_reports::case_id.is_null()));
-    Ok(Cases {
-        unseen,
-        appeals: appeals.limit(most).select(cases::id).load::<CaseId>(conn)?.len(),
-        reports: loose.limit(most).select(abuse_reports::id).load::<ReportId>(conn)?.len(),
     })
 }
 

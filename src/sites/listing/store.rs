@@ -7,6 +7,7 @@ use super::super::model::{Site, SiteState};
 use super::{COUNTED, Filter, HeldIs, Listing, Place, ProofIs, PushIs, Sort, Value, terms};
 use crate::clock::Timestamp;
 use crate::db::schema::{brakes, cases, site_search, site_terms, sites};
+use crate::db::text;
 use crate::db::{Conn, Fault, MultiBackend, each};
 use crate::ids::SiteId;
 
@@ -49,11 +50,6 @@ pub fn forget_words(conn: &mut Conn, ids: &[SiteId]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A part of a text, for `LIKE … ESCAPE '\'`: what people type stands for itself.
-fn part(word: &str) -> String {
-    format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
-}
-
 /// The sites that have all words. A subquery of `Conn` has one shape: what is not typed is a part that every text has, and
 /// that is only asked about where what is typed fits.
 macro_rules! with_all {
@@ -66,7 +62,8 @@ macro_rules! with_all {
 
 fn with_words(query: Listed, text: &str) -> Listed {
     let words = terms(text);
-    let pattern = |index: usize, lower: fn(&str) -> String| words.get(index).map_or_else(|| "%".to_owned(), |word| part(&lower(word)));
+    let pattern =
+        |index: usize, lower: fn(&str) -> String| words.get(index).map_or_else(|| "%".to_owned(), |word| text::with(&lower(word)));
     let small = |index| site_search::words.like(pattern(index, str::to_lowercase)).escape('\\');
     if words.is_empty() {
         query

@@ -14,6 +14,7 @@ pub struct View {
     pub name: String,
     pub(super) query: String,
     pub shared: bool,
+    pub created_at: Timestamp,
 }
 
 /// The lists that a member of the team sees: their own, and what others share; in the order in which they were made.
